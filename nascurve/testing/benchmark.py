@@ -1,0 +1,2 @@
+def check_benchmark(*args: object, **options: object) -> None:
+    raise NotImplementedError

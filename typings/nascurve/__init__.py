@@ -1,0 +1,1 @@
+../../nascurve/__init__.py
