@@ -1,1 +1,1 @@
-"""TODO"""
+"""Search spaces, benchmarks that answer with learning curves, and the collector that trains them."""

@@ -1,0 +1,137 @@
+"""`nascurve collect`: trains a benchmark's learning curves, resumable."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from nascurve.errors import ArchitectureError, ConfigError
+from nascurve.experiments.usage import UsageError
+
+HELP = """\
+usage: nascurve collect out=FOLDER [OPTION=VALUE ...]
+
+Train the learning curves of a benchmark: every architecture x seed that FOLDER does not hold yet. It may be stopped
+and started again at any moment; finished shards are kept. `nascurve assemble` makes the benchmark's table of them.
+
+options (defaults):
+  task=NAME (mnist-affine)      what is trained on; tasks are plug-ins
+  space=ID (cell201)            a search space that can be enumerated, with a method `network(arch)`
+  seeds=[0,1,...] ([0])         training seeds
+  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture string a line
+  processes=N (all cores)       worker processes, one thread each
+  device=cpu|cuda (cpu)         where to train
+  shard_size=N (16)             runs a shard: what a kill can cost a worker
+"""
+_DEFAULTS: dict[str, Any] = {
+    "task": "mnist-affine",
+    "space": "cell201",
+    "seeds": [0],
+    "architectures": "all",
+    "processes": None,
+    "device": "cpu",
+    "shard_size": 16,
+    "out": None,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; raises UsageError, NascurveError."""
+    if {"-h", "--help"} & set(argv):
+        print(HELP, end="")
+        return 0
+    from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
+
+    _, rest = split_flags(argv, command="collect")
+    options = dict(_DEFAULTS)
+    for override in parse_overrides(rest, command="collect"):
+        check_key(override.key_or_group, _DEFAULTS, command="collect")
+        options[override.key_or_group] = override.value()
+    if options["out"] is None:
+        raise UsageError(
+            "collect: out= is missing: the folder for the curves. See `nascurve collect --help`."
+        )
+    return _collect(options)
+
+
+def _collect(options: dict[str, Any]) -> int:
+    from nascurve.benchmarks.collect import collect
+    from nascurve.benchmarks.tasks import create_task
+
+    seeds = options["seeds"] if isinstance(options["seeds"], list) else [options["seeds"]]
+    for name, value in (
+        ("seeds", seeds),
+        ("processes", [options["processes"]]),
+        ("shard_size", [options["shard_size"]]),
+    ):
+        if any(type(item) is not int and not (name == "processes" and item is None) for item in value):
+            raise ConfigError(f"collect: expected whole numbers for {name}, got {options[name]!r}.")
+    task = create_task(str(options["task"]))
+    networks = _networks(str(options["space"]), options["architectures"])
+    if task.recipe.epochs * task.recipe.steps_per_epoch < 1:
+        raise ConfigError(f"collect: the task {task.name!r} trains for no step at all.")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the workers: one thread each
+    bar: list[Any] = []
+
+    def start(total: int, done: int) -> None:
+        from tqdm import tqdm
+
+        if done:
+            print(f"collect: {done} of {total} runs are there already", file=sys.stderr)
+        bar.append(
+            tqdm(total=total, initial=done, unit="run", file=sys.stderr, dynamic_ncols=True, smoothing=0.05)
+        )
+
+    try:
+        trained = collect(
+            task,
+            networks,
+            seeds,
+            Path(str(options["out"])),
+            processes=options["processes"],
+            device=str(options["device"]),
+            shard_size=options["shard_size"],
+            on_start=start,
+            on_shard=lambda runs: bar[0].update(runs),
+        )
+    finally:
+        for each in bar:
+            each.close()
+    print(f"collect: trained {trained} runs; now {len(networks) * len(set(seeds))} in {options['out']}")
+    return 0
+
+
+def _networks(space_id: str, choice: Any) -> list[Any]:
+    from nascurve.benchmarks.collect import networks_in_random_order
+    from nascurve.benchmarks.enumeration import all_architectures
+    from nascurve.registry import create_search_space
+
+    space: Any = create_search_space(space_id)
+    if not hasattr(space, "network"):
+        raise ConfigError(
+            f"collect: the space {space_id!r} has no network(arch): its architectures cannot be trained."
+        )
+    if choice == "all" or type(choice) is int:
+        cells = all_architectures(space)
+        if cells is None:
+            raise ConfigError(f"collect: the space {space_id!r} is too large to train all of: give a file.")
+        n = None if choice == "all" else choice
+        if n is not None and n < 1:
+            raise ConfigError(f"collect: expected at least one architecture, got architectures={choice}.")
+        return networks_in_random_order(sorted({space.network(cell) for cell in cells}, key=str), n)
+    path = Path(str(choice))
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"collect: expected architectures=all, a number, or a file with one architecture a line; {path}: {error}"
+        ) from error
+    networks = []
+    for number, line in enumerate(lines, 1):
+        try:
+            networks.append(space.network(space.parse(line)))
+        except ArchitectureError as error:
+            raise ArchitectureError(f"{path}, line {number}: {error}") from error
+    return networks

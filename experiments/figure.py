@@ -1,0 +1,304 @@
+"""The anytime figure: what the incumbent is worth against simulated time, for all methods of a comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from nascurve.errors import ConfigError
+from nascurve.experiments.curves import AnytimeCurves, Metric, Statistic, choose_metric, curves_by_method
+from nascurve.experiments.files import write_atomically
+from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.options import choice
+from nascurve.simulator.types import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+# Okabe and Ito's palette without its yellow, which is too pale for lines. In greyscale the markers tell
+# optimizers apart.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHED: Any = (0, (4, 2))
+# The first LCE of a comparison is solid, further ones get patterns of their own.
+_LCE_STYLES: tuple[Any, ...] = ("-", (0, (7, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)), (0, (9, 2, 1, 2, 1, 2)))
+_SIZES_IN = {"column": (3.5, 3.9), "page": (7.2, 3.7)}
+_Y_LABELS = {"regret": "true test regret (percentage points)", "test_error": "true test error (%)"}
+_RC: Any = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8.5,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.linewidth": 0.7,
+    "pdf.fonttype": 42,  # embedded TrueType: publishers refuse Type 3
+    "svg.fonttype": "none",
+    "axes.unicode_minus": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureSettings:
+    """x: scale of the time axis.  statistic: over seeds.  size: a paper's column or its whole page width.
+
+    Raises ConfigError.
+    """
+
+    x: Literal["log", "linear"] = "log"
+    statistic: Statistic = "mean"
+    size: Literal["column", "page"] = "page"
+
+    def __post_init__(self) -> None:
+        choice("figure.x", self.x, ("log", "linear"))
+        choice("figure.statistic", self.statistic, ("mean", "median"))
+        choice("figure.size", self.size, tuple(_SIZES_IN))
+
+
+def draw_anytime(
+    runs: pd.DataFrame,
+    *,
+    title: str,
+    budget_s: float,
+    training_s: float | None,
+    settings: FigureSettings,
+) -> Figure:
+    """Mean or median over seeds with a 95 % bootstrap band, one colour and marker an optimizer, solid with
+    LCE and dashed without.
+
+    runs: rows of runs.parquet.  training_s: cost of a mean full training, marked on the time axis.
+    Each curve starts when all seeds have an incumbent. Regret is on a log axis; a mean that falls to 0 (every
+    seed has found the best) leaves the figure at its lower edge. Raises ConfigError without any incumbent.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    metric = choose_metric(runs)
+    curves = {key: curve for key, curve in curves_by_method(runs, metric).items() if len(curve.times_s)}
+    if not curves:
+        raise ConfigError(
+            "There is nothing to draw: no run had an incumbent within its budget. Give a larger one."
+        )
+    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
+    extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in curves) if lce != NO_LCE]
+    with rc_context(_RC):
+        figure = Figure(figsize=_SIZES_IN[settings.size], dpi=200, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        start_s = min(float(curve.times_s[0]) for curve in curves.values())
+        _set_axes(axes, curves, metric, settings, start_s=start_s, budget_s=budget_s, training_s=training_s)
+        for (optimizer, lce), curve in curves.items():
+            index = optimizers.index(optimizer)
+            style = _DASHED if lce == NO_LCE else _LCE_STYLES[extrapolators.index(lce) % len(_LCE_STYLES)]
+            _draw_curve(axes, curve, settings, budget_s, index, len(optimizers), style, hollow=lce == NO_LCE)
+        n_seeds = max(len(curve.seeds) for curve in curves.values())
+        band = ", 95 % band" if n_seeds > 1 else ""
+        of_seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}{band}"
+        axes.set_title(title if settings.size == "column" else f"{title}: {of_seeds}")
+        if training_s is not None:
+            _mark_training(axes, training_s)
+        with_none = any(lce == NO_LCE for _, lce in curves)
+        _add_legend(figure, optimizers, extrapolators, with_none=with_none, settings=settings)
+        figure.canvas.draw()  # lays out while the settings hold
+    return figure
+
+
+def save_figure(figure: Figure, folder: Path) -> list[Path]:
+    """Write anytime.png and anytime.pdf (vector, fonts embedded), atomically. Raises DataFileError."""
+    from matplotlib import rc_context
+
+    paths = [folder / "anytime.png", folder / "anytime.pdf"]
+    with rc_context(_RC):
+        for path in paths:
+            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
+            write_atomically(path, lambda temporary, m=metadata: figure.savefig(temporary, metadata=m))  # type: ignore[misc]
+    return paths
+
+
+def _set_axes(
+    axes: Axes,
+    curves: dict[tuple[str, str], AnytimeCurves],
+    metric: Metric,
+    settings: FigureSettings,
+    *,
+    start_s: float,
+    budget_s: float,
+    training_s: float | None,
+) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xlabel("simulated time (s)")
+    axes.set_ylabel(f"{settings.statistic} {_Y_LABELS[metric]}")
+    left = min(start_s, training_s if training_s is not None else start_s)
+    if settings.x == "log":
+        axes.set_xscale("log")
+        axes.set_xlim(0.8 * left, budget_s)
+        axes.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        if budget_s / left < 1000:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    else:
+        axes.set_xlim(0, budget_s)
+    axes.set_yscale("log")
+    low, high = _y_limits(curves, settings)
+    axes.set_ylim(low, high)
+    if high / low < 1000:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain_number))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(which="major", linewidth=0.4, color="0.88")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _y_limits(curves: dict[tuple[str, str], AnytimeCurves], settings: FigureSettings) -> tuple[float, float]:
+    """In points. A little more than the centres need; bands may be cut below, where a log axis has no end."""
+    centres = [curve.centre(settings.statistic) for curve in curves.values()]
+    highs = [curve.band(settings.statistic)[1].max() for curve in curves.values()]
+    positive = np.concatenate([centre[centre > 0] for centre in centres])
+    if not len(positive):  # every method has found the best from the start
+        return 0.01, 1.0
+    return 100 * float(positive.min()) / 1.6, 100 * max(*highs, float(positive.max())) * 1.15
+
+
+def _draw_curve(
+    axes: Axes,
+    curve: AnytimeCurves,
+    settings: FigureSettings,
+    budget_s: float,
+    index: int,
+    n: int,
+    style: Any,
+    *,
+    hollow: bool,
+) -> None:
+    colour, marker = _look(index)
+    times_s, centre = _until(budget_s, curve.times_s, curve.centre(settings.statistic))
+    floor = axes.get_ylim()[0]
+    if len(curve.seeds) > 1:
+        low, high = (_until(budget_s, curve.times_s, edge)[1] for edge in curve.band(settings.statistic))
+        axes.fill_between(
+            times_s,
+            np.maximum(100 * low, floor / 10),
+            np.maximum(100 * high, floor / 10),
+            step="post",
+            color=colour,
+            alpha=0.1 if hollow else 0.18,
+            linewidth=0,
+        )
+    points = np.maximum(100 * centre, floor / 10)
+    axes.plot(times_s, points, drawstyle="steps-post", color=colour, linestyle=style, linewidth=1.3)
+    places_s = _marker_places(settings.x, float(times_s[0]), budget_s, index, n)
+    rows = np.searchsorted(times_s, places_s, side="right") - 1
+    axes.plot(
+        places_s,
+        points[rows],
+        linestyle="",
+        marker=marker,
+        markersize=4,
+        color=colour,
+        markerfacecolor="white" if hollow else colour,
+        markeredgewidth=0.9,
+        clip_on=True,
+    )
+
+
+def _marker_places(x: str, start_s: float, budget_s: float, index: int, n: int) -> FloatArray:
+    """Six places a curve, shifted from optimizer to optimizer so that markers do not hide each other."""
+    shares = (np.arange(6) + (index + 0.5) / n) / 6
+    if x == "log":
+        return np.asarray(start_s * (budget_s / start_s) ** shares)
+    return np.asarray(start_s + (budget_s - start_s) * shares)
+
+
+def _until(budget_s: float, times_s: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A step function drawn on to the end of the budget."""
+    if times_s[-1] >= budget_s:
+        return times_s, values
+    return np.append(times_s, budget_s), np.append(values, values[-1])
+
+
+def _mark_training(axes: Axes, training_s: float) -> None:
+    axes.axvline(training_s, color="0.35", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
+    axes.annotate(
+        f"one full training ({training_s:.3g} s)",
+        xy=(training_s, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 4),
+        textcoords="offset points",
+        fontsize=7,
+        color="0.25",
+        rotation=90,
+        va="bottom",
+        ha="left",
+    )
+
+
+def _add_legend(
+    figure: Figure,
+    optimizers: Sequence[str],
+    extrapolators: Sequence[str],
+    *,
+    with_none: bool,
+    settings: FigureSettings,
+) -> None:
+    """Outside the axes, so that it covers no curve."""
+    from matplotlib.lines import Line2D
+
+    handles: list[Line2D] = []
+    for index, optimizer in enumerate(optimizers):
+        colour, marker = _look(index)
+        handles.append(
+            Line2D([], [], color=colour, marker=marker, markersize=4, linewidth=1.3, label=optimizer)
+        )
+    for lce, style in zip(extrapolators, _LCE_STYLES * len(extrapolators), strict=False):
+        label = f"with LCE: {lce}"
+        handles.append(_style_handle(label, style, hollow=False))
+    if with_none:
+        handles.append(_style_handle("without LCE", _DASHED, hollow=True))
+    if settings.size == "page":
+        figure.legend(handles=handles, loc="outside right upper", frameon=False, handlelength=3.2)
+    else:
+        columns = 2 if len(handles) > 2 else len(handles)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2
+        )
+
+
+def _style_handle(label: str, style: Any, *, hollow: bool) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color="0.3",
+        linestyle=style,
+        linewidth=1.3,
+        marker="o",
+        markersize=4,
+        markerfacecolor="white" if hollow else "0.3",
+        markeredgewidth=0.9,
+        label=label,
+    )
+
+
+def _look(index: int) -> tuple[str, str]:
+    return _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)]
+
+
+def _plain_number(value: float, _position: int | None = None) -> str:
+    """1000 and 0.05 rather than powers of ten, as long as that stays short."""
+    if value <= 0 or not 1e-4 <= value < 1e6:
+        return f"{value:.0e}"
+    digits = max(0, -math.floor(math.log10(value) + 1e-9))
+    return f"{value:.{digits}f}"

@@ -1,0 +1,137 @@
+"""An experiment's folder: its configuration, which must not change, and its results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nascurve.errors import ConfigError, DataFileError
+from nascurve.experiments.files import clear_write_errors, write_atomically
+
+_RESULTS = (
+    "runs.jsonl",
+    "runs.parquet",
+    "evaluations.parquet",
+    "summary.csv",
+    "anytime.png",
+    "anytime.pdf",
+)
+
+
+class ExperimentFolder:
+    """`out` of an experiment.
+
+    config.yaml holds `experiment` (what decides about results: a folder belongs to one such configuration),
+    `reference` (values that tables and figures need) and `versions`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.journal = self.path / "runs.jsonl"
+        self.runs = self.path / "runs.parquet"
+        self.evaluations = self.path / "evaluations.parquet"
+        self.summary = self.path / "summary.csv"
+
+    def open(self, config: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Create the folder for a configuration, or check that it belongs to this one.
+
+        overwrite: throw away the results of another configuration. Raises ConfigError when the folder holds
+        another configuration, with the differences; DataFileError when it cannot be written.
+        """
+        with clear_write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            self.clear()
+        elif self.config.exists() and self._has_results():
+            self._refuse_other(config["experiment"])
+            return
+        elif self.journal.exists():
+            raise DataFileError(
+                f"{self.path} holds results without a config.yaml. Give another out=…, or overwrite=true to "
+                "throw them away."
+            )
+        write_yaml(self.config, config, comment="Written by nascurve. A folder belongs to one configuration.")
+
+    def _has_results(self) -> bool:
+        return any((self.path / name).exists() for name in _RESULTS)
+
+    def clear(self) -> None:
+        """Remove what nascurve wrote, and nothing else."""
+        with clear_write_errors(self.path):
+            for name in ("config.yaml", *_RESULTS):
+                (self.path / name).unlink(missing_ok=True)
+
+    def read_config(self) -> dict[str, Any]:
+        """Raises DataFileError when it is missing or cannot be read."""
+        import yaml
+
+        if not self.config.is_file():
+            raise DataFileError(
+                f"{self.path} is not the folder of an experiment: there is no config.yaml. Expected the "
+                "`out` of `nascurve compare` or `nascurve run`."
+            )
+        try:
+            content = yaml.safe_load(self.config.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise DataFileError(f"Cannot read {self.config}: {error}") from error
+        if not isinstance(content, dict) or not isinstance(content.get("experiment"), dict):
+            raise DataFileError(
+                f"{self.config}: expected a mapping with `experiment`, as nascurve writes it."
+            )
+        return content
+
+    def _refuse_other(self, experiment: Mapping[str, Any]) -> None:
+        differences = differing(self.read_config()["experiment"], experiment)
+        if differences:
+            raise ConfigError(
+                f"{self.path} holds results of another configuration:\n"
+                + "\n".join(f"  {line}" for line in differences)
+                + "\nGive another out=…, or overwrite=true to throw those results away."
+            )
+
+
+def differing(there: Any, now: Any) -> list[str]:
+    """The differences of two configurations, one a line: `key: there -> now`."""
+    flat_there, flat_now = dict(_flatten(there)), dict(_flatten(now))
+    keys = [*flat_there, *(key for key in flat_now if key not in flat_there)]
+    absent = object()
+    return [
+        f"{key}: {_show(flat_there, key)} there, {_show(flat_now, key)} now"
+        for key in keys
+        if flat_there.get(key, absent) != flat_now.get(key, absent)
+    ]
+
+
+def write_yaml(path: Path, content: Mapping[str, Any], *, comment: str) -> None:
+    """Write a mapping as YAML, atomically. Raises DataFileError."""
+    import yaml
+
+    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)  # type: ignore[no-untyped-call]
+    text = f"# {comment}\n{body}"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _flatten(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        items = [(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        items = [(f"{prefix}[{_name(item, index)}]", item) for index, item in enumerate(value)]
+    else:
+        return [(prefix, value)]
+    return [pair for key, item in items for pair in _flatten(item, key)]
+
+
+def _name(item: Any, index: int) -> str:
+    if isinstance(item, Mapping) and {"optimizer", "lce"} <= item.keys():
+        return f"{item['optimizer']['label']}+{item['lce']['label']}"
+    return str(index)
+
+
+def _show(flat: Mapping[str, Any], key: str) -> str:
+    if key not in flat:
+        return "absent"
+    text = str(flat[key])
+    return text if len(text) <= 80 else f"{text[:60]} … ({len(text)} characters)"

@@ -1,0 +1,68 @@
+"""`nascurve plot`: the figure and the table of results, from the results alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nascurve.errors import did_you_mean
+from nascurve.experiments.usage import UsageError
+
+HELP = """\
+usage: nascurve plot FOLDER [OPTION=VALUE ...]
+
+Redraw anytime.png and anytime.pdf of a folder that `nascurve compare` or `nascurve run` wrote (of a sweep:
+the folder that holds its runs), and print the table.
+
+options (defaults):
+  x=log|linear (log)            scale of the time axis
+  statistic=mean|median (mean)  over seeds
+  size=page|column (page)       7.2 or 3.5 inches wide
+  out=FOLDER                    where the figures go
+"""
+_OPTIONS = ("x", "statistic", "size", "out")
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; raises UsageError, NascurveError."""
+    if {"-h", "--help"} & set(argv):
+        print(HELP, end="")
+        return 0
+    folders: list[str] = []
+    options: dict[str, str] = {}
+    for arg in argv:
+        name, separator, value = arg.partition("=")
+        if arg.startswith("-"):
+            raise UsageError(
+                f"plot: unknown flag {arg!r}. Options are given as name=value: {', '.join(_OPTIONS)}."
+            )
+        if separator and name.isidentifier():
+            if name not in _OPTIONS:
+                raise UsageError(f"plot: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")
+            options[name] = value
+        else:
+            folders.append(arg)
+    if len(folders) != 1:
+        got = f"got {len(folders)}: {', '.join(folders)}" if folders else "got none"
+        raise UsageError(
+            f"plot: expected one folder of results, {got}. Example: nascurve plot results/compare"
+        )
+    return _plot(Path(folders[0]), options)
+
+
+def _plot(folder: Path, options: dict[str, str]) -> int:
+    from nascurve.experiments.compare import draw_results
+    from nascurve.experiments.figure import FigureSettings, save_figure
+    from nascurve.experiments.files import clear_write_errors
+    from nascurve.experiments.results import read_results
+    from nascurve.experiments.table import format_summary
+
+    target = Path(options.pop("out", folder))
+    settings = FigureSettings(**options)  # type: ignore[arg-type]
+    results = read_results(folder)
+    figure = draw_results(results.runs, results.config, settings)
+    with clear_write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+    paths = save_figure(figure, target)
+    print(format_summary(results.summarise()))
+    print(f"\nWritten: {', '.join(map(str, paths))}.")
+    return 0

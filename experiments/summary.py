@@ -1,0 +1,204 @@
+"""The table of a comparison: final regrets, tests against the optimizer without LCE, and speed-ups."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nascurve.experiments.curves import (
+    AnytimeCurves,
+    MethodKey,
+    Metric,
+    bootstrap_mean_interval,
+    choose_metric,
+    curves_by_method,
+    resampling_weights,
+)
+from nascurve.experiments.files import write_atomically
+from nascurve.experiments.methods import NO_LCE
+from nascurve.simulator.types import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nascurve.experiments.record import RunRecord
+
+_TOLERANCE = 1e-12  # of a mean, which sums in another order for every resample
+
+
+class SpeedUp(NamedTuple):
+    """How many times less simulated time LCE needs; see `speed_up`.
+
+    value: NaN where the target is not reached.  ci_low, ci_high: 95 %, 0 where it is not reached.
+    at_most: bound on the value where it is not reached, otherwise NaN.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    at_most: float
+
+
+def speed_up(without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float) -> SpeedUp:
+    """Time without LCE / time with LCE to reach the mean regret that the optimizer without LCE ends with.
+
+    Both times are the first at which the mean over seeds is as good as that target; without LCE that is
+    mostly soon before the end of the budget. A method with LCE that never gets there within the budget has
+    no speed-up (NaN), only a bound: less than (time without LCE) / budget. The interval is the percentile
+    bootstrap over seeds that both have (paired); in a resample that does not reach its target the speed-up
+    counts as 0, so that a lower end of 0 says: in more than 2.5 % of the resamples it is not reached at all.
+    """
+    seeds = np.intersect1d(without.seeds, with_lce.seeds)
+    if not len(seeds):
+        return SpeedUp(np.nan, np.nan, np.nan, np.nan)
+    without, with_lce = without.only(seeds), with_lce.only(seeds)
+    n = len(seeds)
+    base_s, lce_s = _times_to_target(without, with_lce, np.full((1, n), 1 / n))
+    low = high = np.nan
+    if n > 1:
+        base_resampled_s, lce_resampled_s = _times_to_target(without, with_lce, resampling_weights(n))
+        low, high = np.quantile(base_resampled_s / lce_resampled_s, (0.025, 0.975))
+    if np.isfinite(lce_s[0]):
+        return SpeedUp(float(base_s[0] / lce_s[0]), float(low), float(high), np.nan)
+    return SpeedUp(np.nan, float(low), float(high), float(base_s[0] / budget_s))
+
+
+def _times_to_target(
+    without: AnytimeCurves, with_lce: AnytimeCurves, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(b,), (b,): for b weightings of the seeds the first times at the target; inf where never."""
+    base, lce = weights @ without.values, weights @ with_lce.values
+    target = base[:, -1:] + _TOLERANCE
+    return _first_time(base <= target, without.times_s), _first_time(lce <= target, with_lce.times_s)
+
+
+def _first_time(reached: Any, times_s: FloatArray) -> FloatArray:
+    if not reached.shape[1]:
+        return np.full(len(reached), np.inf)
+    return np.where(reached.any(axis=1), times_s[reached.argmax(axis=1)], np.inf)
+
+
+def paired_p_value(without: AnytimeCurves, with_lce: AnytimeCurves) -> float:
+    """Two-sided Wilcoxon signed-rank test on the final values of common seeds; NaN with fewer than two.
+
+    Seeds without a difference are dropped, as Wilcoxon did; when there is no difference at all it is 1.
+    """
+    from scipy import stats
+
+    seeds = np.intersect1d(without.seeds, with_lce.seeds)
+    if len(seeds) < 2:
+        return float("nan")
+    difference = with_lce.only(seeds).final - without.only(seeds).final
+    if np.all(np.abs(difference) <= _TOLERANCE):
+        return 1.0
+    return float(stats.wilcoxon(difference).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction for the family of all given p-values; NaN stay, and do not count."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = [int(i) for i in np.argsort(p) if not np.isnan(p[i])]
+    adjusted = np.full(len(p), np.nan)
+    worst = 0.0
+    for rank, index in enumerate(order):
+        worst = max(worst, min(1.0, (len(order) - rank) * p[index]))
+        adjusted[index] = worst
+    return [float(value) for value in adjusted]
+
+
+def summarise(
+    runs: pd.DataFrame,
+    *,
+    budget_s: float,
+    methods: Sequence[MethodKey] | None = None,
+    n_seeds: int | None = None,
+    records: Sequence[RunRecord] = (),
+) -> pd.DataFrame:
+    """One row per optimizer × LCE, the columns of summary.csv.
+
+    runs: rows of runs.parquet.  methods: the methods in order, those without a row included; default: those
+    of the rows.  n_seeds: finished runs a method, to count the runs that never had an incumbent; the
+    statistics are over the others.  records: where the totals come from; without them those columns are
+    missing.
+    Where the best of the benchmark is not known, `metric` is test_error (1 - test accuracy): then speed-up
+    and test are about that, and the columns final_regret_* are empty.
+    """
+    import pandas as pd
+
+    metric = choose_metric(runs)
+    curves = curves_by_method(runs, metric)
+    keys = list(curves) if methods is None else list(methods)
+    rows = [_row(key, runs, curves, metric, budget_s) for key in keys]
+    table = pd.DataFrame(rows)
+    table["p_value_holm"] = holm(table["p_value"].tolist())
+    if records:
+        totals = pd.DataFrame([record.to_dict() for record in records]).drop(columns="trajectory")
+        grouped = totals.groupby(["optimizer", "lce"])
+        table["n_seeds"] = [_count(grouped, key) for key in keys]
+        for column, total in (("evaluations_mean", "total_evaluations"), ("epochs_mean", "total_epochs")):
+            means = grouped[total].mean()
+            table[column] = [float(means.get(key, np.nan)) for key in keys]
+    elif n_seeds is not None:
+        table["n_seeds"] = n_seeds
+    table["n_without_incumbent"] = table["n_seeds"] - [
+        len(curves[key].seeds) if key in curves else 0 for key in keys
+    ]
+    return table
+
+
+def _count(grouped: Any, key: MethodKey) -> int:
+    return int(grouped.size().get(key, 0))
+
+
+def _row(
+    key: MethodKey,
+    runs: pd.DataFrame,
+    curves: dict[MethodKey, AnytimeCurves],
+    metric: Metric,
+    budget_s: float,
+) -> dict[str, Any]:
+    mine = runs[(runs["optimizer"] == key[0]) & (runs["lce"] == key[1])]
+    last = mine.groupby("seed").tail(1)
+    regret, test_acc = last["regret"].to_numpy(np.float64), last["test_acc"].to_numpy(np.float64)
+    if metric != "regret":
+        regret = np.full(0, np.nan)
+    base, own = curves.get((key[0], NO_LCE)), curves.get(key)
+    faster, p_value = SpeedUp(np.nan, np.nan, np.nan, np.nan), np.nan
+    if key[1] != NO_LCE and base is not None and own is not None:
+        faster, p_value = speed_up(base, own, budget_s=budget_s), paired_p_value(base, own)
+    regret_ci, test_ci = bootstrap_mean_interval(regret), bootstrap_mean_interval(test_acc)
+    return {
+        "optimizer": key[0],
+        "lce": key[1],
+        "n_seeds": len(last),
+        "final_regret_mean": _mean(regret),
+        "final_regret_ci_low": regret_ci[0],
+        "final_regret_ci_high": regret_ci[1],
+        "speedup_vs_no_lce": faster.value,
+        "p_value": p_value,
+        "p_value_holm": np.nan,
+        "speedup_ci_low": faster.ci_low,
+        "speedup_ci_high": faster.ci_high,
+        "speedup_at_most": faster.at_most,
+        "final_regret_median": float(np.median(regret)) if len(regret) else np.nan,
+        "final_test_acc_mean": _mean(test_acc),
+        "final_test_acc_ci_low": test_ci[0],
+        "final_test_acc_ci_high": test_ci[1],
+        "final_val_acc_mean": _mean(last["val_acc"].to_numpy(np.float64)),
+        "metric": metric,
+    }
+
+
+def _mean(values: FloatArray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def write_summary(table: pd.DataFrame, path: Path) -> None:
+    """Write summary.csv, atomically. Raises DataFileError."""
+    text = io.StringIO()
+    table.to_csv(text, index=False, lineterminator="\n")
+    write_atomically(path, lambda temporary: temporary.write_text(text.getvalue(), encoding="utf-8"))

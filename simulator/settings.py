@@ -1,0 +1,94 @@
+"""The settings of a simulated run, checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from nascurve.errors import ConfigError
+from nascurve.simulator.types import BenchmarkInfo, Optimizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `simulate` may be told; see there. Numbers are normalised to int and float.
+
+    Raises ConfigError for a value out of its range, and when no limit at all is given.
+    """
+
+    budget_s: float | None = None
+    budget_epochs: int | None = None
+    max_evaluations: int | None = None
+    seed: int = 0
+    workers: int = 1
+    resume: bool = True
+    charge_decisions: bool = False
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        if self.budget_s is not None:
+            put(self, "budget_s", _positive_seconds(self.budget_s))
+        for name, lowest in (("budget_epochs", 1), ("max_evaluations", 1), ("seed", 0), ("workers", 1)):
+            value = getattr(self, name)
+            if value is not None or name in ("seed", "workers"):
+                put(self, name, _integer(name, value, lowest))
+        for name in ("resume", "charge_decisions"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name}: expected True or False, got {getattr(self, name)!r}.")
+        if self.budget_s is None and self.budget_epochs is None and self.max_evaluations is None:
+            raise ConfigError(
+                "No budget: the run would never end. Give budget_s (simulated seconds), budget_epochs or "
+                "max_evaluations; with several, the first that is reached ends the run."
+            )
+
+    def limits(self) -> tuple[float, float, float]:
+        """budget_s, budget_epochs and max_evaluations, infinite where not given."""
+        budget_s, budget_epochs, max_evaluations = (
+            math.inf if limit is None else limit
+            for limit in (self.budget_s, self.budget_epochs, self.max_evaluations)
+        )
+        return budget_s, budget_epochs, max_evaluations
+
+
+def run_config(settings: Settings, optimizer: Optimizer, info: BenchmarkInfo) -> dict[str, Any]:
+    """What a run is told apart by, JSON-able: its settings, the optimizer's class and the benchmark."""
+    kind = type(optimizer)
+    return asdict(settings) | {
+        "optimizer": f"{kind.__module__}.{kind.__qualname__}",
+        "benchmark": info.name,
+        "benchmark_version": info.version,
+        "space": info.space,
+        "max_epochs": info.max_epochs,
+        "n_seeds": info.n_seeds,
+    }
+
+
+def refuse_other_config(*, saved: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ConfigError, with the differences, unless both are the same."""
+    differences = [
+        f"{name}: saved {saved.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(saved.keys() | now.keys())
+        if saved.get(name) != now.get(name)
+    ]
+    if differences:
+        raise ConfigError(
+            f"Expected the settings that the state was saved with, got others: {'; '.join(differences)}. "
+            "Take the saved settings (Simulation.load does), or start the run anew."
+        )
+
+
+def _positive_seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise ConfigError(
+            f"budget_s: expected a positive, finite number of simulated seconds, got {value!r}. "
+            "To limit a run by something else, give budget_epochs or max_evaluations."
+        )
+    return float(value)
+
+
+def _integer(name: str, value: Any, lowest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < lowest:
+        raise ConfigError(f"{name}: expected an integer of at least {lowest}, got {value!r}.")
+    return int(value)
