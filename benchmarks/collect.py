@@ -1,15 +1,14 @@
-"""Trains a benchmark's curves: any networks x seeds of a task, on all cores or a GPU, resumable at any moment."""
+"""Trains a benchmark's curves: any networks x seeds of a task, on all cores or a GPU, resumable at any
+moment."""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import multiprocessing
 import os
 import platform
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,9 +21,9 @@ import numpy as np
 from nascurve.benchmarks.network import Network
 from nascurve.benchmarks.shards import Shard, chunks, finished_runs
 from nascurve.benchmarks.task import Task
-from nascurve.benchmarks.tasks import create_task
 from nascurve.benchmarks.training import PreparedTask, TrainingRuns, train_network
 from nascurve.errors import ConfigError, DataFileError, NascurveError
+from nascurve.processes import worker_pool
 
 _SETTINGS = "collection.json"
 
@@ -50,7 +49,7 @@ def software_versions() -> dict[str, str]:
 def _cpu_name() -> str:
     import llvmlite.binding
 
-    return str(llvmlite.binding.get_host_cpu_name())
+    return str(llvmlite.binding.get_host_cpu_name())  # type: ignore[no-untyped-call]
 
 
 def collect(
@@ -68,15 +67,15 @@ def collect(
     """Train every network with every seed that `out` does not hold yet. Returns the number of runs trained.
 
     The result of a run depends on the task, the network and the seed alone: neither on the order, nor on the
-    number of processes, nor on what was there before. Shards appear whole; a killed collection goes on where it
-    was and loses at most `shard_size` runs a process. Damaged shards are trained again.
+    number of processes, nor on what was there before. Shards appear whole; a killed collection goes on where
+    it was and loses at most `shard_size` runs a process. Damaged shards are trained again.
 
-    processes: workers, one thread each; all cores by default (one for a GPU). device: "cpu", or a torch device such
-    as "cuda" (packs of `shard_size` networks then train as one). on_start(total, done): number of runs wanted, and
-    of those found; on_shard(runs): called after every shard written.
+    processes: workers, one thread each; all cores by default (one for a GPU). device: "cpu", or a torch
+    device such as "cuda" (packs of `shard_size` networks then train as one). on_start(total, done): number of
+    runs wanted, and of those found; on_shard(runs): called after every shard written.
 
-    Raises ConfigError when `out` holds a collection of other settings, DataFileError when it is in use or cannot
-    be written, NascurveError when a worker dies.
+    Raises ConfigError when `out` holds a collection of other settings, DataFileError when it is in use or
+    cannot be written, NascurveError when a worker dies.
     """
     for name, value in (("processes", processes), ("shard_size", shard_size)):
         if value is not None and value < 1:
@@ -102,13 +101,13 @@ def collect(
             for chunk in chunks([network for own, network in missing if own == seed], shard_size)
         ]
         workers = processes or (1 if device != "cpu" else len(os.sched_getaffinity(0)))
-        _train_all(task.name, jobs, shards, workers, device, on_shard)
+        _train_all(task, jobs, shards, workers, device, on_shard)
         return len(missing)
 
 
 def networks_in_random_order(networks: Sequence[Network], n: int | None = None) -> list[Network]:
-    """`n` of the networks (all by default) in a fixed random order, so that the part of a collection that is there
-    is always a random sample of the space."""
+    """`n` of the networks (all by default) in a fixed random order, so that the part of a collection that is
+    there is always a random sample of the space."""
     order = np.random.default_rng(0).permutation(len(networks))
     return [networks[i] for i in order[:n]]
 
@@ -134,10 +133,9 @@ def train_shard(
 _prepared: PreparedTask | None = None
 
 
-def _start_worker(task_name: str) -> None:
+def _start_worker(task: Task) -> None:
     global _prepared  # one copy of the data a process, made before its first job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    _prepared = PreparedTask(create_task(task_name))
+    _prepared = PreparedTask(task)
 
 
 def _work(networks: tuple[Network, ...], seed: int, folder: Path, device: str) -> int:
@@ -148,38 +146,28 @@ def _work(networks: tuple[Network, ...], seed: int, folder: Path, device: str) -
 
 
 def _train_all(
-    task_name: str,
-    jobs: list[tuple[tuple[Network, ...], int]],
+    task: Task,
+    jobs: Sequence[tuple[tuple[Network, ...], int]],
     folder: Path,
     workers: int,
     device: str,
     on_shard: Callable[[int], None],
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(task_name,))
-    waiting = iter(jobs)
-    running: set[Future[int]] = set()
     try:
-        while True:
-            while len(running) < 2 * workers and (job := next(waiting, None)) is not None:
-                running.add(pool.submit(_work, *job, folder, device))
-            if not running:
-                break
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
+        with worker_pool(min(workers, len(jobs)), _start_worker, (task,)) as pool:
+            futures = [pool.submit(_work, *job, folder, device) for job in jobs]
+            for future in as_completed(futures):
                 on_shard(future.result())
     except BrokenProcessPool as error:
         raise NascurveError(
-            "collect: a worker process died (out of memory, or killed). Finished shards are kept: run the same "
-            "command again to go on, with fewer processes= if memory was short."
+            "collect: a worker process died (out of memory, or killed). Finished shards are kept: run the "
+            "same command again to go on, with fewer processes= if memory was short."
         ) from error
     except OSError as error:
         raise DataFileError(
-            f"{folder}: cannot write a shard: {error.strerror or error}. Finished shards are kept: make room, then "
-            "run the same command again to go on."
+            f"{folder}: cannot write a shard: {error.strerror or error}. Finished shards are kept: make "
+            "room, then run the same command again to go on."
         ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
@@ -190,7 +178,8 @@ def _locked(out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DataFileError(
-                f"{out}: another `nascurve collect` is at work in this folder. Wait for it, or give another out=."
+                f"{out}: another `nascurve collect` is at work in this folder. Wait for it, or give another "
+                "out=."
             ) from error
         yield
 
@@ -210,8 +199,8 @@ def _check_settings(out: Path, task: Task, data_checksum: str) -> None:
     ]
     if changed:
         raise ConfigError(
-            f"{out} holds a collection of other settings ({'; '.join(changed)}). Give another out=, since runs of "
-            "different settings do not belong into one table."
+            f"{out} holds a collection of other settings ({'; '.join(changed)}). Give another out=, since "
+            "runs of different settings do not belong into one table."
         )
 
 
@@ -222,8 +211,9 @@ def read_settings(out: Path) -> dict[str, Any]:
         settings = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise DataFileError(
-            f"{path}: expected the settings of a collection ({error}). Give the folder that `nascurve collect` "
-            "wrote; if only this file is damaged, delete it and collect again: finished shards are kept."
+            f"{path}: expected the settings of a collection ({error}). Give the folder that `nascurve "
+            "collect` wrote; if only this file is damaged, delete it and collect again: finished shards are "
+            "kept."
         ) from error
     if not isinstance(settings, dict):
         raise DataFileError(

@@ -1,8 +1,9 @@
 """Compiled kernels for training one small cell network on one CPU core.
 
-Arrays lie as (channels, y, x, batch) with the batch innermost, so that every inner loop is long and contiguous and
-the compiler vectorises it; a whole network then stays in the second-level cache. Inputs of 3x3 convolutions carry a
-border of zeros ("padded", (c, h+2, w+2, b)), which spares all boundary cases. Everything is float32.
+Arrays lie as (channels, y, x, batch) with the batch innermost, so that every inner loop is long and
+contiguous and the compiler vectorises it; a whole network then stays in the second-level cache. Inputs of 3x3
+convolutions carry a border of zeros ("padded", (c, h+2, w+2, b)), which spares all boundary cases. Everything
+is float32.
 
 `fastmath` leaves out `nnan` and `ninf` on purpose: a diverged run must show as NaN.
 """
@@ -42,7 +43,8 @@ def multiply(w, x, out):
 
 @njit(**_JIT)
 def multiply_transposed(g, x, out):
-    """out (m, k) = g (m, n) · x (k, n)ᵀ with m and k even: weight gradients of 1x1 convolutions and the stem."""
+    """out (m, k) = g (m, n) · x (k, n)ᵀ with m and k even: weight gradients of 1x1 convolutions and the
+    stem."""
     m, n = g.shape
     k = x.shape[0]
     for i in range(0, m, 2):
@@ -61,7 +63,8 @@ def multiply_transposed(g, x, out):
 
 @njit(**_JIT)
 def conv3(w, x, out, width, batch):
-    """out (m, h, width·batch) = 3x3 convolution of the padded x (k, h+2, (width+2)·batch), w (m, k, 9), m even."""
+    """out (m, h, width·batch) = 3x3 convolution of the padded x (k, h+2, (width+2)·batch), w (m, k, 9), m
+    even."""
     m, k = w.shape[0], w.shape[1]
     height = out.shape[1]
     n = width * batch
@@ -110,7 +113,8 @@ def conv3(w, x, out, width, batch):
 
 @njit(**_JIT)
 def conv3_weight_gradient(g, x, out, width, batch):
-    """out (m, k, 9) from the padded output gradient g (m, h+2, (width+2)·batch), its border zero, and padded x."""
+    """out (m, k, 9) from the padded output gradient g (m, h+2, (width+2)·batch), its border zero, and padded
+    x."""
     m, k = g.shape[0], x.shape[0]
     height = g.shape[1] - 2
     row = (width + 2) * batch
@@ -218,7 +222,8 @@ def add_pooled(x, total, height, width, batch, backward):
 
 @njit(**_JIT)
 def reduce2(x, out, width, batch, backward):
-    """2x2 average pooling, stride 2: (c, h·width·batch) -> (c, h/2·width/2·batch); `backward` writes x from out."""
+    """2x2 average pooling, stride 2: (c, h·width·batch) -> (c, h/2·width/2·batch); `backward` writes x from
+    out."""
     half = width // 2
     quarter = _f32(0.25)
     for c in range(x.shape[0]):
@@ -241,8 +246,9 @@ def reduce2(x, out, width, batch, backward):
 
 @njit(**_JIT)
 def batch_norm(y, gamma, beta, running_mean, running_var, mean, inv_std, total, training, momentum, eps):
-    """total (c, n) += normalised y. In training the batch's statistics are used, left in `mean` and `inv_std`, and
-    the running ones updated (variance unbiased, as torch does); otherwise the running ones are used."""
+    """total (c, n) += normalised y. In training the batch's statistics are used, left in `mean` and
+    `inv_std`, and the running ones updated (variance unbiased, as torch does); otherwise the running ones are
+    used."""
     n = y.shape[1]
     size = _f32(n)
     for c in range(y.shape[0]):

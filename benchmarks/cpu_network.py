@@ -1,7 +1,7 @@
 """One cell network with all its buffers, trained by compiled kernels on one CPU core.
 
-The same function as a pack of one in `packed_network` (a test compares them step by step), about five times faster
-than plain torch at this size, which spends its time between its many tiny operations.
+The same function as a pack of one in `packed_network` (a test compares them step by step), about five times
+faster than plain torch at this size, which spends its time between its many tiny operations.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ _KINDS = {"nor_conv_3x3": 0, "nor_conv_1x1": 1, "avg_pool_3x3": 2, "skip_connect
 _MOMENTUM, _EPS = np.float32(BN_MOMENTUM), np.float32(BN_EPS)
 
 # Plain arrays in named tuples: what compiled functions take.
-_Stage = namedtuple(  # noqa: PYI024 -- numba takes no dataclass
-    "_Stage", "nodes grads flat padded ys gy gpad gr wflip edges px batch channels"
-)
-_Net = namedtuple(  # noqa: PYI024
+_Stage = namedtuple("_Stage", "nodes grads flat padded ys gy gpad gr wflip edges px batch channels")
+_Net = namedtuple(
     "_Net",
-    "first second x stem_y pooled pooled_grad reduction_y reduction_gy head head_relu head_grad features logits "
-    "params grad mean inv_std running_mean running_var offsets",
+    "first second x stem_y pooled pooled_grad reduction_y reduction_gy head head_relu head_grad features "
+    "logits params grad mean inv_std running_mean running_var offsets",
 )
 
 
@@ -91,7 +89,8 @@ def _cell_forward(net: Any, stage: Any, training: bool) -> None:
 
 @njit(**_JIT)
 def _cell_backward(net: Any, stage: Any, last: int) -> None:
-    """From the gradient of node `last`, which the caller has put there, to that of node 0 and all parameters."""
+    """From the gradient of node `last`, which the caller has put there, to that of node 0 and all
+    parameters."""
     c, px, batch = stage.channels, stage.px, stage.batch
     stage.grads[:last] = np.float32(0.0)
     for e in range(stage.edges.shape[0] - 1, -1, -1):
@@ -164,7 +163,8 @@ def _forward(net: Any, last: int, training: bool) -> None:
 
 @njit(**_JIT)
 def _score(net: Any, labels: Any, count: int) -> tuple[float, int]:
-    """Sum of cross-entropies and of right answers over the first `count` columns; logits become probabilities."""
+    """Sum of cross-entropies and of right answers over the first `count` columns; logits become
+    probabilities."""
     loss, correct = 0.0, 0
     classes = net.logits.shape[0]
     for j in range(net.logits.shape[1]):
@@ -255,7 +255,8 @@ def _train(
             g = net.grad[i] + decay * net.params[i]
             velocity[i] = mu * velocity[i] + g
             net.params[i] -= lr * (g + mu * velocity[i])
-    return total / draws.shape[0]
+    mean: float = total / draws.shape[0]
+    return mean
 
 
 @njit(**_JIT)
@@ -276,7 +277,8 @@ def _evaluate(net: Any, last: int, patches: Any, labels: Any) -> tuple[float, in
 
 
 class CpuNetwork:
-    """A network ready to be trained. `network` must not be empty; batches have exactly `batch_size` images."""
+    """A network ready to be trained. `network` must not be empty; batches have exactly `batch_size`
+    images."""
 
     def __init__(
         self, network: Network, skeleton: Skeleton, initial_values: Float32, *, batch_size: int
@@ -320,7 +322,8 @@ class CpuNetwork:
         self.last = max(target for _, target, _ in network.edges)
         self.net = _Net(
             first=stage(0), second=stage(1), x=zeros(skeleton.patch_features, n1), stem_y=zeros(c1, n1),
-            pooled=zeros(c1, n2), pooled_grad=zeros(c1, n2), reduction_y=zeros(c2, n2), reduction_gy=zeros(c2, n2),
+            pooled=zeros(c1, n2), pooled_grad=zeros(c1, n2), reduction_y=zeros(c2, n2),
+            reduction_gy=zeros(c2, n2),
             head=zeros(c2, n2), head_relu=zeros(c2, n2), head_grad=zeros(c2, n2), features=zeros(c2, batch),
             logits=zeros(skeleton.n_classes, batch), params=initial_values.copy(), grad=zeros(layout.size),
             mean=zeros(layout.n_stats), inv_std=zeros(layout.n_stats), running_mean=zeros(layout.n_stats),
@@ -338,9 +341,10 @@ class CpuNetwork:
         momentum: float,
         weight_decay: float,
     ) -> float:
-        """One optimizer step for each row of draws (steps, batch). Returns the mean of the batches' losses."""
+        """One optimizer step for each row of draws (steps, batch). Returns the mean of the batches'
+        losses."""
         mu, decay = np.float32(momentum), np.float32(weight_decay)
-        return float(
+        return float(  # numba's types are not known to a checker
             _train(self.net, self.last, self._velocity, patches, labels, draws, learning_rates, mu, decay)
         )
 

@@ -1,9 +1,9 @@
-"""Trains several small cell networks as one: grouped convolutions over a pack of architectures.
+"""Several small cell networks as one, for a GPU: grouped convolutions over a pack of architectures.
 
-A single network of this size spends most of its time on the overhead of tiny operations. A pack holds the
-networks side by side in the channel dimension, so that one grouped convolution, one batch normalisation and one
-optimizer step serve them all. No operation mixes channels of different networks, and each network's numbers
-come out bit for bit the same in any pack (a test checks it), so that packing changes the speed and nothing else.
+A single network of this size leaves a GPU idle between tiny operations. A pack holds the networks side by
+side in the channel dimension, so that one grouped convolution, one batch normalisation and one optimizer step
+serve them all. No operation mixes channels of different networks: neighbours change a network's numbers by
+rounding at most (a test checks it).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nascurve.benchmarks.network import Network
-from nascurve.benchmarks.packed_ops import batch_norm, grouped_conv, pool_matrix, reduction_matrix
 from nascurve.benchmarks.skeleton import BN_EPS, BN_MOMENTUM, KERNEL_PX, ParameterLayout, Skeleton
 
 _INNER_SLOTS = 2
@@ -39,8 +38,8 @@ class _Edges:
 
 
 class _Plan:
-    """Which rows of which slot feed which: computed once per pack. Slot 0 is the cell's input, 1 and 2 its inner
-    nodes, 3 its output; a slot's tensor has a row for each network that has this node."""
+    """Which rows of which slot feed which: computed once per pack. Slot 0 is the cell's input, 1 and 2 its
+    inner nodes, 3 its output; a slot's tensor has a row for each network that has this node."""
 
     def __init__(self, networks: Sequence[Network], device: torch.device) -> None:
         last = [max(target for _, target, _ in network.edges) for network in networks]
@@ -93,8 +92,6 @@ class PackedNetwork:
         self.skeleton = skeleton
         self.device = torch.device(device)
         self._plan = _Plan(self.networks, self.device)
-        self._pools = [pool_matrix(px).to(self.device) for px in skeleton.stage_px]
-        self._reduction = reduction_matrix(skeleton.stage_px[0]).to(self.device)
         self._shapes: list[tuple[str, tuple[int, ...]]] = []
         self._members: dict[str, list[tuple[int, str]]] = {}
         self._declare()
@@ -137,7 +134,7 @@ class PackedNetwork:
         add("linear.bias", everyone, (skeleton.n_classes,))
 
     def named_parameters(self, flat: Tensor) -> dict[str, Tensor]:
-        pieces = flat.split(self._sizes)
+        pieces = torch.split(flat, self._sizes)
         return {name: piece.view(shape) for (name, shape), piece in zip(self._shapes, pieces, strict=True)}
 
     def set_parameters(self, values: Sequence[NDArray[np.float32]]) -> None:
@@ -154,51 +151,33 @@ class PackedNetwork:
             self.parameters.copy_(torch.from_numpy(np.concatenate(pieces)))
 
     def logits(self, patches: Tensor, parameters: dict[str, Tensor], *, training: bool) -> Tensor:
-        """(batch, patch_features, pixels) -> (pack, batch, classes). In training BN uses the batch's statistics
-        and updates the running ones; otherwise the running ones are folded into the convolutions."""
+        """(batch, patch_features, pixels) -> (pack, batch, classes). In training BN uses the batch's
+        statistics and updates the running ones; otherwise the running ones are folded into the
+        convolutions."""
         pack, batch = len(self.networks), len(patches)
         p = parameters
 
         def norm(name: str, x: Tensor) -> Tensor:
             mean, var = self._running[f"{name}.gamma"]
-            return batch_norm(x, p[f"{name}.gamma"], p[f"{name}.beta"], mean, var, BN_MOMENTUM, BN_EPS)
+            gamma, beta = p[f"{name}.gamma"], p[f"{name}.beta"]
+            return F.batch_norm(x, mean, var, gamma, beta, training, BN_MOMENTUM, BN_EPS)
 
         def conv(name: str, x: Tensor, groups: int) -> Tensor:
             weight = p[f"{name}.weight"]
-            if training:
-                return norm(name, grouped_conv(x, weight, groups))
-            weight, bias = self._folded(name, p)
-            return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=groups)
+            return norm(name, F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups))
 
         px = self.skeleton.stage_px
-        if training:
-            x = torch.matmul(p["stem.weight"], patches)
-            x = norm("stem", x.view(batch, -1, px[0], px[0]))
-        else:
-            weight, bias = self._folded("stem", p)
-            x = torch.matmul(weight, patches) + bias[:, None]
+        x = norm("stem", torch.matmul(p["stem.weight"], patches).view(batch, -1, px[0], px[0]))
         for stage in (0, 1):
             x = self._cell(stage, x.view(batch, pack, -1), conv)
             if stage == 0:
-                pooled = x.view(-1, px[0] ** 2) @ self._reduction
-                x = conv("reduction", pooled.view(batch, -1, px[1], px[1]), pack)
-        x = x.view(batch, -1, px[1], px[1])
-        if training:
-            x = norm("head", x)
-        else:
-            mean, var = self._running["head.gamma"]
-            x = F.batch_norm(x, mean, var, p["head.gamma"], p["head.beta"], False, 0.0, BN_EPS)
+                x = conv("reduction", F.avg_pool2d(x.view(batch, -1, px[0], px[0]), 2), pack)
+        x = norm("head", x.view(batch, -1, px[1], px[1]))
         features = x.relu().view(batch, pack, -1, px[1] ** 2).mean(-1).transpose(0, 1)
         c2, classes = self.skeleton.stage_channels[1], self.skeleton.n_classes
         return torch.bmm(features, p["linear.weight"].view(pack, c2, classes)) + p["linear.bias"].view(
             pack, 1, -1
         )
-
-    def _folded(self, name: str, p: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        mean, var = self._running[f"{name}.gamma"]
-        weight = p[f"{name}.weight"]
-        scale = p[f"{name}.gamma"] * torch.rsqrt(var + BN_EPS)
-        return weight * scale.view(-1, *[1] * (weight.dim() - 1)), p[f"{name}.beta"] - mean * scale
 
     def _cell(self, stage: int, x: Tensor, conv: object) -> Tensor:
         px, c = self.skeleton.stage_px[stage], self.skeleton.stage_channels[stage]
@@ -217,7 +196,8 @@ class PackedNetwork:
                     name = f"stage{stage}.slot{slot}.{edges.op}"
                     taken = conv(name, taken.reshape(batch, -1, px, px), len(rows))  # type: ignore[operator]
                 elif edges.op == "avg_pool_3x3":
-                    taken = taken.reshape(-1, px * px) @ self._pools[stage]
+                    image = taken.reshape(batch, -1, px, px)
+                    taken = F.avg_pool2d(image, 3, 1, 1, count_include_pad=False)
                 taken = taken.view(batch, len(rows), -1)
                 for target, own, into in edges.targets:
                     total = slots[target]

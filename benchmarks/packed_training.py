@@ -21,8 +21,8 @@ _EVAL_BATCH = 500
 class PackedTrainer:
     """Holds a task's data on a device; `train` may be called for any number of packs.
 
-    Same results as `train_network` up to rounding, so that a run that is sensitive to it ends elsewhere within the
-    noise between seeds. The seconds of a single run cannot be told from a pack: they come as NaN.
+    Same results as `train_network` up to rounding, so that a run that is sensitive to it ends elsewhere
+    within the noise between seeds. The seconds of a single run cannot be told from a pack: they come as NaN.
     """
 
     def __init__(self, prepared: PreparedTask, *, device: str) -> None:

@@ -1,4 +1,5 @@
-"""Finished training runs on disk: small files written whole, so that a crash loses at most the one in work."""
+"""Finished training runs on disk: small files written whole, so that a crash loses at most the one in
+work."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class Shard:
 
 
 def read_shards(folder: Path) -> Iterator[Shard]:
-    """All sound shards in a folder, in the order of their names. A damaged one is reported and passed over."""
+    """All sound shards in a folder, in the order of their names. A damaged one is reported and passed
+    over."""
     for path in sorted(folder.glob("seed*.npz")):
         try:
             yield Shard.read(path)

@@ -18,11 +18,11 @@ KERNEL_PX = {"nor_conv_3x3": 3, "nor_conv_1x1": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Skeleton:
-    """2x2-patch stem to `channels` (convolution, BN), one cell, 2x2 average pooling and a 1x1 convolution to twice
-    the channels (BN), one cell, head (BN, ReLU, global average, linear).
+    """2x2-patch stem to `channels` (convolution, BN), one cell, 2x2 average pooling and a 1x1 convolution to
+    twice the channels (BN), one cell, head (BN, ReLU, global average, linear).
 
-    image_px: side of the square input images, a multiple of 4. in_channels: 1 for grey, 3 for colour. channels: a
-    multiple of 4. Raises ConfigError otherwise.
+    image_px: side of the square input images, a multiple of 4. in_channels: 1 for grey, 3 for colour.
+    channels: a multiple of 4. Raises ConfigError otherwise.
     """
 
     image_px: int
@@ -50,18 +50,19 @@ class Skeleton:
         return self.channels, 2 * self.channels
 
     def patches(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, in_channels, px, px) -> (n, patch_features, (px/2)²): the stem convolution becomes a product."""
+        """(n, in_channels, px, px) -> (n, patch_features, (px/2)²): the stem convolution becomes a
+        product."""
         n, channels, px, _ = images.shape
         tiles = images.reshape(n, channels, px // 2, 2, px // 2, 2).transpose(0, 1, 3, 5, 2, 4)
         return np.ascontiguousarray(tiles.reshape(n, channels * 4, (px // 2) ** 2))
 
 
 class ParameterLayout:
-    """Where each parameter of one network lies in a flat vector, in the network's own order of operations: stem,
-    cell of stage 0 edge by edge, reduction, cell of stage 1, head, linear. BN's beta follows its gamma.
+    """Where each parameter of one network lies in a flat vector, in the network's own order of operations:
+    stem, cell of stage 0 edge by edge, reduction, cell of stage 1, head, linear. BN's beta follows its gamma.
 
-    offset: name -> first index; shape: name -> shape; stat_offset: BN's name -> first index among the `n_stats`
-    running statistics. Names: "stem.weight", "stage0.edge2.gamma", "linear.bias", …
+    offset: name -> first index; shape: name -> shape; stat_offset: BN's name -> first index among the
+    `n_stats` running statistics. Names: "stem.weight", "stage0.edge2.gamma", "linear.bias", …
     """
 
     def __init__(self, network: Network, skeleton: Skeleton) -> None:
@@ -99,8 +100,9 @@ class ParameterLayout:
 
 
 def initial_values(network: Network, skeleton: Skeleton, seed: int) -> NDArray[np.float32]:
-    """A network's initial parameters as one flat vector in its ParameterLayout: convolutions N(0, 2/fan-in), linear
-    U(±1/√fan-in), biases 0, BN 1 and 0. They depend on the seed and the network's string and nothing else."""
+    """A network's initial parameters as one flat vector in its ParameterLayout: convolutions N(0, 2/fan-in),
+    linear U(±1/√fan-in), biases 0, BN 1 and 0. They depend on the seed and the network's string and nothing
+    else."""
     digest = hashlib.sha256(str(network).encode()).digest()
     rng = np.random.default_rng([seed, 1, int.from_bytes(digest[:8], "little")])
     layout = ParameterLayout(network, skeleton)

@@ -39,8 +39,8 @@ class TaskData:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Stochastic gradient descent with Nesterov momentum; learning rate peak_lr·(1 + cos(π·step/steps))/2 without
-    warm-up; images drawn from the training pool with replacement."""
+    """Stochastic gradient descent with Nesterov momentum; learning rate peak_lr·(1 + cos(π·step/steps))/2
+    without warm-up; images drawn from the training pool with replacement."""
 
     epochs: int = 32
     steps_per_epoch: int = 31

@@ -19,10 +19,11 @@ class TrainingRuns:
     """Results of n networks trained with one seed, epoch by epoch.
 
     val_correct: (n, epochs) images of the validation split classified correctly after each epoch.
-    val_loss, train_loss: (n, epochs) mean cross-entropy in nats; train_loss over the epoch's batches as they came.
+    val_loss, train_loss: (n, epochs) mean cross-entropy in nats; train_loss over the epoch's batches as they
+        came.
     test_correct: (n,) after the last epoch.
-    diverged_epoch: (n,) the first epoch with a loss that is not finite, 0 for none; from there on the losses are
-        NaN and the counts are what the broken network still gets right.
+    diverged_epoch: (n,) the first epoch with a loss that is not finite, 0 for none; from there on the losses
+        are NaN and the counts are what the broken network still gets right.
     train_s, eval_s: (n, epochs) CPU seconds of training and of the evaluation on the validation split.
     """
 
@@ -46,7 +47,8 @@ class TrainingRuns:
 
 class PreparedTask:
     """A task's data as the networks take them: normalised by the training pool's scalar mean and standard
-    deviation, cut into the stem's patches. train, val, test: (patches (n, features, pixels) float32, labels)."""
+    deviation, cut into the stem's patches. train, val, test: (patches (n, features, pixels) float32,
+    labels)."""
 
     def __init__(self, task: Task, data: TaskData | None = None) -> None:
         self.task = task
@@ -69,8 +71,8 @@ class PreparedTask:
         return np.random.default_rng([seed, 0]).integers(0, len(self.train[1]), size)
 
     def constant_prediction(self) -> TrainingRuns:
-        """What a network without a live path scores: the training pool's most frequent class in every epoch, with
-        the pool's class frequencies as probabilities. One row, no seconds."""
+        """What a network without a live path scores: the training pool's most frequent class in every epoch,
+        with the pool's class frequencies as probabilities. One row, no seconds."""
         epochs = self.task.recipe.epochs
         frequency = np.bincount(self.data.train.labels, minlength=self.task.skeleton.n_classes).astype(float)
         frequency /= frequency.sum()
@@ -101,12 +103,12 @@ def learning_rates(task: Task) -> NDArray[np.float32]:
 def train_network(
     prepared: PreparedTask, network: Network, seed: int, *, epochs: int | None = None
 ) -> TrainingRuns:
-    """Train one network, not the empty one, on one CPU thread. The result depends on the task, the network and the
-    seed only (the software's versions and the processor's instruction set apart): the seed sets the order of the
-    draws, the seed and the network's string the initial values.
+    """Train one network, not the empty one, on one CPU thread. The result depends on the task, the network
+    and the seed only (the software's versions and the processor's instruction set apart): the seed sets the
+    order of the draws, the seed and the network's string the initial values.
 
-    epochs: cut the run short; what comes before does not change, and the test accuracy is that of the last epoch
-    trained.
+    epochs: cut the run short; what comes before does not change, and the test accuracy is that of the last
+    epoch trained.
     """
     import torch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,16 @@ from nascurve.experiments.usage import UsageError
 HELP = """\
 usage: nascurve collect out=FOLDER [OPTION=VALUE ...]
 
-Train the learning curves of a benchmark: every architecture x seed that FOLDER does not hold yet. It may be stopped
-and started again at any moment; finished shards are kept. `nascurve assemble` makes the benchmark's table of them.
+Train the learning curves of a benchmark: every architecture x seed that FOLDER does not hold yet. It may be
+stopped and started again at any moment; finished shards are kept. `nascurve assemble` makes the benchmark's
+table of them.
 
 options (defaults):
   task=NAME (mnist-affine)      what is trained on; tasks are plug-ins
   space=ID (cell201)            a search space that can be enumerated, with a method `network(arch)`
   seeds=[0,1,...] ([0])         training seeds
-  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture string a line
-  processes=N (all cores)       worker processes, one thread each
+  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture string
+  a line processes=N (all cores)       worker processes, one thread each
   device=cpu|cuda (cpu)         where to train
   shard_size=N (16)             runs a shard: what a kill can cost a worker
 """
@@ -70,9 +70,6 @@ def _collect(options: dict[str, Any]) -> int:
             raise ConfigError(f"collect: expected whole numbers for {name}, got {options[name]!r}.")
     task = create_task(str(options["task"]))
     networks = _networks(str(options["space"]), options["architectures"])
-    if task.recipe.epochs * task.recipe.steps_per_epoch < 1:
-        raise ConfigError(f"collect: the task {task.name!r} trains for no step at all.")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the workers: one thread each
     bar: list[Any] = []
 
     def start(total: int, done: int) -> None:
@@ -126,7 +123,8 @@ def _networks(space_id: str, choice: Any) -> list[Any]:
         lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"collect: expected architectures=all, a number, or a file with one architecture a line; {path}: {error}"
+            "collect: expected architectures=all, a number, or a file with one architecture a line; "
+            f"{path}: {error}"
         ) from error
     networks = []
     for number, line in enumerate(lines, 1):

@@ -62,8 +62,9 @@ def run_grid(
     """Run the jobs and call `on_finished`, in this process, with each run the moment it is done.
 
     Comparisons of ids always run in processes of their own, with one thread each, so that results do not
-    depend on how many there are. Those with objects or functions from Python run in this process, or in forks of it
-    when `processes` > 1. On an exception in `on_finished` or an interrupt the runs in flight are given up.
+    depend on how many there are. Those with objects or functions from Python run in this process,
+    or in forks of it when `processes` > 1. On an exception in `on_finished` or an interrupt the runs in flight
+    are given up.
 
     Raises NascurveError when a process dies.
     """
@@ -92,7 +93,7 @@ def _collect(
             outcome = future.result()
         except BrokenProcessPool as error:
             raise NascurveError(
-                "A worker process died before its run was done: it was killed, or the memory did not suffice. "
+                "A worker process died before its run was done: it was killed, or memory did not suffice. "
                 "Finished runs are kept: give the same command again, with processes=1 if memory is short."
             ) from error
         on_finished(outcome)

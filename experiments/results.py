@@ -61,7 +61,7 @@ def read_results(path: Path) -> Results:
 
 
 def _read_sweep(folders: list[Path]) -> Results:
-    """Runs of a sweep, put together. What else was swept than optimizer, LCE and seed becomes part of labels."""
+    """Runs of a sweep, put together. What else than optimizer, LCE and seed was swept is put into labels."""
     import pandas as pd
 
     configs = {path: ExperimentFolder(path).read_config() for path in folders}

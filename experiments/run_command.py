@@ -36,7 +36,8 @@ options (defaults):
   overwrite=false           true: replace a different run in the same folder
 
 flags: -m, --multirun; --config-dir DIR (your own optimizer/*.yaml, lce/*.yaml, benchmark/*.yaml, each with an
-id); --cfg job (show the configuration and stop). For sweeps also Hydra's settings, e.g. hydra/launcher=joblib.
+id); --cfg job (show the configuration and stop). For sweeps also Hydra's settings, e.g.
+hydra/launcher=joblib.
 
 Results: config.yaml, runs.parquet (a row per change of the incumbent), evaluations.parquet.
 """

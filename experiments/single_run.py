@@ -76,7 +76,8 @@ def _simulate(
     write_frame(runs_frame([RunRecord.of(method.key, result, 0.0)]), folder.runs)
     print(
         f"{method.name}, seed {seed}, on {title}: {result.n_evaluations} evaluations, "
-        f"{result.total_epochs} epochs, {result.total_time_s:.1f} simulated s (optimizer: {result.decision_s:.2f} real s)."
+        f"{result.total_epochs} epochs, {result.total_time_s:.1f} simulated s "
+        f"(optimizer: {result.decision_s:.2f} real s)."
     )
     trajectory = result.trajectory
     if len(trajectory):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nascurve.errors import ConfigError
-from nascurve.lce._inputs import checked_prefixes
+from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce.last_value import LastValue
 from nascurve.simulator.types import FloatArray, Prediction
 
@@ -19,7 +21,7 @@ class PowerLaw:
     α runs over a grid, geometric from `min_exponent` to `max_exponent`. For a fixed α the law is linear in
     (c, a), and weighted least squares has a closed form, which is evaluated for all curves and the whole grid
     in a few matrix products; a < 0 is set to 0 (then c is the weighted mean). The weight of epoch j of e is
-    10^(recency·(j-1)/(e-1)), Domhan's emphasis on the recent (theirs: recency = 1). The fits are not cut down
+    10^(recency·(j-1)/(e-1)), Domhan's emphasis on the recent. The fits are not cut down
     to the best one but averaged, with weights ∝ s_α^(-(n_eff - 2)), the profile likelihood under Gaussian
     noise; s_α² is the weighted residual variance plus `noise_std`², n_eff = 1 / Σ w² the effective number of
     epochs. With that
@@ -30,9 +32,12 @@ class PowerLaw:
     spread between the exponents, noise, and the error of extrapolating one line (t = -x^(-α)).
     The mean is clipped to [0, 1].
 
+    `fit` calibrates std, not the mean: with z = (y_at - mean) / std on the m fitted curves, std is multiplied
+    by √((1 + Σ z²) / (1 + m)). A law fitted to a prefix cannot know what is to come, as the end of a cosine
+    schedule; the fitted curves tell by how much it is wrong.
+
     Deviations from the source: no MCMC, one family, α bounded from below, because with α → 0 a few epochs
-    extrapolate to anything. Prefixes of fewer than 3 epochs get `LastValue`'s prediction.
-    `fit` only calibrates that fallback: the law itself is fitted to each prefix alone.
+    extrapolate to anything; the calibration. Prefixes of fewer than 3 epochs get `LastValue`'s prediction.
     """
 
     def __init__(
@@ -41,7 +46,7 @@ class PowerLaw:
         min_exponent: float = 0.5,
         max_exponent: float = 3.0,
         n_exponents: int = 32,
-        recency: float = 2.0,
+        recency: float = 1.0,
         noise_std: float = 0.002,
     ) -> None:
         if not 0 < min_exponent < max_exponent < np.inf:
@@ -59,10 +64,14 @@ class PowerLaw:
         self._recency = recency
         self._noise_std = noise_std
         self._fallback = LastValue()
+        self._curves: FloatArray = np.empty((0, 0))
+        self._std_factor: dict[tuple[int, int], float] = {}
 
     def fit(self, curves: FloatArray) -> None:
-        """Fully trained curves (m, epochs) calibrate the fallback for very short prefixes."""
-        self._fallback.fit(curves)
+        """Keep fully trained curves (m, epochs) to calibrate the standard deviation on."""
+        self._curves = checked_curves(curves, self).copy()
+        self._std_factor.clear()
+        self._fallback.fit(self._curves)
 
     def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
         """Predict from prefixes (n, e_few) at a later epoch. Raises ConfigError for bad input."""
@@ -70,6 +79,22 @@ class PowerLaw:
         epochs = prefixes.shape[1]
         if epochs < _MIN_EPOCHS:
             return self._fallback.predict(prefixes, at_epoch)
+        if (epochs, at_epoch) not in self._std_factor:
+            self._std_factor[epochs, at_epoch] = self._calibrate(epochs, at_epoch)
+        mean, std = self._extrapolate(prefixes, at_epoch)
+        return Prediction(mean=mean, std=std * self._std_factor[epochs, at_epoch])
+
+    def _calibrate(self, epochs: int, at_epoch: int) -> float:
+        m, length = self._curves.shape
+        if not m or length < at_epoch:
+            return 1.0
+        mean, std = self._extrapolate(self._curves[:, :epochs], at_epoch)
+        z = (self._curves[:, at_epoch - 1] - mean) / std
+        return math.sqrt((1 + float(z @ z)) / (1 + m))
+
+    def _extrapolate(self, prefixes: FloatArray, at_epoch: int) -> tuple[FloatArray, FloatArray]:
+        """The mean and the uncalibrated std of prefixes (n, e), e >= 3."""
+        epochs = prefixes.shape[1]
         weights = 10 ** (self._recency * np.linspace(0, 1, epochs))
         weights /= weights.sum()
         n_eff = 1 / float(weights @ weights)
@@ -97,4 +122,4 @@ class PowerLaw:
         leverage = 1 + 1 / n_eff + t_ahead**2 / (n_eff * t_var)
         spread = (ahead - mean[:, np.newaxis]) ** 2 + variance * leverage
         std = np.sqrt((grid_weight * spread).sum(axis=1))
-        return Prediction(mean=np.clip(mean, 0, 1), std=std)
+        return np.clip(mean, 0, 1), std

@@ -162,7 +162,7 @@ class LCE:
             ids.add(trial.id)
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Evaluations of trials that `ask` gave out, in any order; the base hears of `stopped` ones as they are.
+        """Evaluations of trials that `ask` gave out, in any order; `stopped` ones are passed on to the base.
 
         Raises ProtocolError for any other, and when the extrapolator breaks its protocol.
         """

@@ -1,8 +1,8 @@
 """Finds optimizers, benchmarks, extrapolators and search spaces by id, through entry points.
 
-Groups: `nascurve.optimizers`, `nascurve.benchmarks`, `nascurve.extrapolators`, `nascurve.search_spaces`. Their
-metadata are read without importing anything; a component is imported when it is first asked for. Ids may end
-in a version (`pocket201-mnist-v1`); without one the highest version is meant.
+Groups: `nascurve.optimizers`, `nascurve.benchmarks`, `nascurve.extrapolators`, `nascurve.search_spaces`.
+Their metadata are read without importing anything; a component is imported when it is first asked for. Ids
+may end in a version (`pocket201-mnist-v1`); without one the highest version is meant.
 """
 
 from __future__ import annotations

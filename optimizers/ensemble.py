@@ -202,6 +202,5 @@ class _Adam:
         self._mean.lerp_(self._gradient, 1 - BETAS[0])
         self._square.mul_(BETAS[1]).addcmul_(self._gradient, self._gradient, value=1 - BETAS[1])
         torch.sqrt(self._square, out=self._root)
-        correction = math.sqrt(1 - BETAS[1] ** step)
-        self._root.div_(correction).add_(EPSILON)
+        self._root.div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
         self._values.addcdiv_(self._mean, self._root, value=-learning_rate / (1 - BETAS[0] ** step))

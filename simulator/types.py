@@ -40,7 +40,8 @@ class SearchSpace(Protocol):
 
     @property
     def size(self) -> int | float:
-        """Number of architectures (canonical strings); a float, possibly inexact, where it is astronomical."""
+        """Number of architectures (canonical strings); a float, possibly inexact, where it is
+        astronomical."""
 
     @property
     def encodings(self) -> tuple[str, ...]:
@@ -229,17 +230,19 @@ class Evaluation:
 
 
 class Optimizer(Protocol):
-    """Ask/tell. Order of calls: `begin` once (or `begin`, then `load_state_dict`), then `ask` and `tell` in any
-    interleaving."""
+    """Ask/tell. Order of calls: `begin` once (or `begin`, then `load_state_dict`), then `ask` and `tell` in
+    any interleaving."""
 
     def begin(self, problem: Problem) -> None:
-        """Called once before the first `ask`. Raises CapabilityError or ConfigError when it cannot work so."""
+        """Called once before the first `ask`. Raises CapabilityError or ConfigError when it cannot work
+        so."""
 
     def ask(self, n: int) -> list[Trial]:
         """At most `n` trials, at least one unless it waits for an evaluation that has not been told yet."""
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Evaluations of trials that `ask` gave out, in any order. Raises ProtocolError for an unknown trial."""
+        """Evaluations of trials that `ask` gave out, in any order. Raises ProtocolError for an unknown
+        trial."""
 
     def state_dict(self) -> State:
         """All that `load_state_dict` needs to go on identically, the generator's state included."""
@@ -261,8 +264,9 @@ class Extrapolator(Protocol):
     """Predicts the accuracy at a later epoch from the first epochs. Always batched over curves."""
 
     def fit(self, curves: FloatArray) -> None:
-        """Learn from fully trained curves of validation accuracy, shape (m, epochs); may do nothing. Each call
-        replaces what was learnt before, so an extrapolator carries no state across calls but its settings."""
+        """Learn from fully trained curves of validation accuracy, shape (m, epochs); may do nothing. Each
+        call replaces what was learnt before, so an extrapolator carries no state across calls but its
+        settings."""
 
     def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
         """Predict for validation accuracies of shape (n, e_few) the accuracy after epoch `at_epoch`."""

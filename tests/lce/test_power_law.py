@@ -58,6 +58,21 @@ def test_ranks_better_than_the_last_value_and_knows_its_error() -> None:
     assert (PowerLaw().predict(seen, 200).std > PowerLaw().predict(seen, 9).std).all()
 
 
+def test_fitted_curves_calibrate_the_std_and_leave_the_mean() -> None:
+    """Curves that rise once more at the end, as under a cosine schedule, which no prefix shows."""
+    rng = np.random.default_rng(0)
+    seen, truth = curves(60)
+    whole = np.column_stack([seen, truth + 0.15 + rng.normal(0, 0.02, 60)])
+    law = PowerLaw()
+    before = law.predict(whole[:, :8], 9)
+    law.fit(whole[:30])
+    after = law.predict(whole[:, :8], 9)
+    assert np.array_equal(before.mean, after.mean)
+    error = np.abs(whole[30:, -1] - after.mean[30:])
+    assert np.mean(error < 1.645 * before.std[30:]) < 0.2
+    assert np.mean(error < 1.645 * after.std[30:]) > 0.7
+
+
 @pytest.mark.parametrize("level", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("epochs", [1, 2, 3, 8])
 def test_constant_curves_stay(level: float, epochs: int) -> None:

@@ -289,6 +289,21 @@ def test_more_workers_open_the_next_round_while_others_run() -> None:
     assert [len(ids) for _, ids in base.log] == [4, 4]
 
 
+def test_promoted_go_before_fresh_candidates() -> None:
+    lce = begun(k=2, top_n=1)
+    trials = lce.ask(3)
+    lce.tell(
+        [
+            Evaluation(trial=trial, curve=curve_of(trial.arch, E_FEW), started_s=0, finished_s=1)
+            for trial in trials[:2]
+        ]
+    )
+    promoted, fresh = lce.ask(2)
+    assert promoted.epochs is None
+    assert promoted.id in {trial.id for trial in trials[:2]}
+    assert fresh.epochs == E_FEW
+
+
 def test_what_was_stopped_from_outside_leaves_its_round() -> None:
     base = RecordingBase()
     lce = begun(base, k=3, top_n=1)
@@ -357,7 +372,7 @@ def test_every_candidate_is_told_once_and_the_best_predicted_are_promoted(
 
 
 @given(**PLAYS, cut=st.integers(0, 60), promotion=st.sampled_from(["top_n", "history"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_state_through_json_goes_on_identically(
     k: int,
     top: int,

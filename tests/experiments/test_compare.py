@@ -1,0 +1,202 @@
+"""`nascurve.compare` from Python: results do not depend on processes or on a resume."""
+
+import functools
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import nascurve
+from nascurve.errors import ConfigError, DataFileError, NascurveError
+from nascurve.experiments import grid
+from nascurve.experiments.compare import ComparisonResult, compare
+from nascurve.experiments.config import RunSettings
+from nascurve.optimizers.regularized_evolution import RegularizedEvolution
+
+from .fakes import Wrapped
+
+COLUMNS = ["optimizer", "lce", "seed", "time_s", "epochs", "evaluations", "val_acc", "test_acc", "regret"]
+quick: Callable[..., ComparisonResult] = functools.partial(compare, budget_trainings=20, quiet=True)
+
+
+def test_rows_are_those_of_single_runs() -> None:
+    bench = Wrapped()
+    result = quick(["re"], bench, seeds=[3], budget_s=900, lce_options={"e_few": 4, "k": 4, "top_n": 2})
+    assert list(result.runs.columns) == COLUMNS
+    base = nascurve.create_optimizer("re", bench.space, seed=3)
+    wrapped = nascurve.LCE(base, nascurve.create_extrapolator("last_value"), e_few=4, k=4, top_n=2)
+    alone = nascurve.simulate(wrapped, bench, budget_s=900, seed=3)
+    rows = result.runs[result.runs["lce"] == "last_value"]
+    assert rows["time_s"].tolist() == alone.trajectory.time_s.tolist()
+    assert rows["regret"].tolist() == alone.trajectory.regret.tolist()
+    assert result.summary["evaluations_mean"].tolist()[1] == alone.n_evaluations
+
+
+def test_processes_and_resume_change_no_byte(tmp_path: Path) -> None:
+    call = functools.partial(quick, ["rs", "re"], "synthetic", seeds=3)
+    call(out=tmp_path / "one", processes=1)
+    call(out=tmp_path / "two", processes=2)
+    journal = tmp_path / "two" / "runs.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "config.yaml").write_bytes((tmp_path / "two" / "config.yaml").read_bytes())
+    (tmp_path / "three" / "runs.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][:40])
+    said: list[str] = []
+    call(out=tmp_path / "three", say=said.append)
+    assert "5 of 12 runs are there already; 7 to do." in said
+    for name in ("runs.parquet", "summary.csv"):
+        first = (tmp_path / "one" / name).read_bytes()
+        assert (tmp_path / "two" / name).read_bytes() == first
+        assert (tmp_path / "three" / name).read_bytes() == first
+    names = {path.name for path in (tmp_path / "one").iterdir()}
+    assert names == {"config.yaml", "runs.jsonl", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf"}
+
+
+def test_objects_in_this_process_and_in_forks_agree() -> None:
+    bench = Wrapped()
+    one, two = (quick(["rs"], bench, seeds=3, processes=n).runs for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_factories_take_the_place_of_ids() -> None:
+    bench = Wrapped()
+    own = ("re-5", functools.partial(RegularizedEvolution, population_size=5, sample_size=3))
+    wrap = ("mine", lambda base: nascurve.LCE(base, nascurve.create_extrapolator("last_value"), e_few=3))
+    result = quick([own, "re"], bench, seeds=2, lce=["none", wrap])
+    by_id = quick(
+        [{"id": "re", "label": "re-5", "population_size": 5, "sample_size": 3}], bench, seeds=2, lce="none"
+    )
+    assert list(result.summary["optimizer"]) == ["re-5", "re-5", "re", "re"]
+    assert list(result.summary["lce"]) == ["none", "mine"] * 2
+    mine = result.runs[(result.runs["optimizer"] == "re-5") & (result.runs["lce"] == "none")]
+    pd.testing.assert_frame_equal(mine.reset_index(drop=True), by_id.runs)
+    assert "population_size=5" in str(result.config["experiment"]["methods"][0])
+
+
+def test_an_unknown_best_gives_test_errors() -> None:
+    result = quick(["rs"], Wrapped(best_known=False), seeds=2)
+    assert result.summary["metric"].eq("test_error").all()
+    assert result.draw().axes[0].get_ylabel() == "mean true test error (%)"
+
+
+def test_a_changed_configuration_is_refused_with_the_difference(tmp_path: Path) -> None:
+    quick(["rs"], Wrapped(), seeds=2, out=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ConfigError, match=r"(?s)lce\.k: 8 there, 5 now.*overwrite=true"):
+        quick(["rs"], Wrapped(), seeds=2, out=tmp_path, lce_options={"k": 5})
+    with pytest.raises(ConfigError, match=r"seeds: \[0, 1\] there, \[0, 1, 2\] now"):
+        quick(["rs"], Wrapped(), seeds=3, out=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "notes.txt").write_text("mine")
+    result = quick(["rs"], Wrapped(), seeds=3, out=tmp_path, overwrite=True)
+    assert result.summary["n_seeds"].tolist() == [3, 3]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_failed_runs_are_named_with_their_cause_and_the_others_kept(tmp_path: Path) -> None:
+    bench = Wrapped()
+
+    def sometimes(space: Any, *, rng: Any) -> Any:
+        if rng.bit_generator.state["state"] == _state(1):
+            raise ValueError("no luck with this seed")
+        return nascurve.registry.component("optimizers", "rs")(space, rng=rng)
+
+    call = functools.partial(quick, [("flaky", sometimes)], bench, seeds=3, lce="none", out=tmp_path)
+    with pytest.warns(UserWarning, match="flaky seed 1: ValueError: no luck with this seed"):
+        result = call()
+    assert [failure.name for failure in result.failures] == ["flaky seed 1"]
+    assert sorted(result.runs["seed"].unique()) == [0, 2]
+    assert result.summary["n_seeds"].tolist() == [2]
+    with pytest.warns(UserWarning, match="no luck"):  # tried again, the others are not
+        assert len(call().failures) == 1
+
+
+def _state(seed: int) -> Any:
+    import numpy as np
+
+    return np.random.default_rng(seed).bit_generator.state["state"]
+
+
+def test_when_every_run_fails_it_is_an_error() -> None:
+    bench = Wrapped()
+    bench.broken_seed = 0
+    bench.info = _one_seed(bench.info)
+    with pytest.raises(NascurveError, match=r"(?s)Every run failed.*the disk with the curves is gone"):
+        quick(["rs"], bench, seeds=2, budget_s=100)
+
+
+def _one_seed(info: Any) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(info, n_seeds=1)
+
+
+def test_a_budget_in_trainings_is_resolved_and_written(tmp_path: Path) -> None:
+    result = quick(["rs"], Wrapped(), seeds=1, lce="none", out=tmp_path)
+    config = result.config
+    assert config["experiment"]["run"]["budget_s"] == pytest.approx(
+        20 * config["reference"]["mean_training_s"], rel=1e-4
+    )
+    assert "budget_s: " in (tmp_path / "config.yaml").read_text()
+
+
+def test_too_small_a_budget_gives_no_incumbent_and_no_crash(tmp_path: Path) -> None:
+    result = quick(["rs"], Wrapped(), seeds=2, budget_s=1e-3, out=tmp_path)
+    assert len(result.runs) == 0
+    assert result.summary["n_without_incumbent"].tolist() == [2, 2]
+
+
+def test_a_dead_worker_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setattr(grid, "run_once", lambda *_: os._exit(9))  # inherited by forks
+    with pytest.raises(NascurveError, match="worker process died"):
+        quick(["rs"], Wrapped(), seeds=2, processes=2)
+
+
+def test_a_full_disk_in_the_middle_keeps_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+    import os
+
+    call = functools.partial(quick, ["rs"], Wrapped(), seeds=4, lce="none", out=tmp_path)
+    fsync, calls = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > 3:  # the configuration and two runs
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataFileError, match="disk is full"):
+        call()
+    monkeypatch.undo()
+    assert (tmp_path / "runs.jsonl").read_bytes().count(b"\n") == 2
+    said: list[str] = []
+    assert call(say=said.append).summary["n_seeds"].tolist() == [4]
+    assert "2 of 4 runs are there already; 2 to do." in said
+
+
+def test_run_settings_are_simulates_own() -> None:
+    import inspect
+
+    assert set(RunSettings(budget_s=1).describe()) <= set(inspect.signature(nascurve.simulate).parameters)
+
+
+def test_a_script_without_a_main_guard_does_not_run_again_in_the_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import nascurve\nprint('begin')\n"
+        "r = nascurve.compare(['rs'], 'synthetic', seeds=2, lce='none', budget_trainings=3, processes=2)\n"
+        "print(r.summary['n_seeds'].tolist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.stdout.split() == ["begin", "[2]"], done.stderr

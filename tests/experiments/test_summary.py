@@ -1,0 +1,125 @@
+"""Curves, speed-ups and tests, on runs whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nascurve.experiments.curves import AnytimeCurves, bootstrap_mean_interval
+from nascurve.experiments.summary import holm, paired_p_value, speed_up, summarise
+from nascurve.experiments.table import format_summary
+
+from .fakes import runs
+
+SLOW = [[(10, 0.4), (50, 0.2), (100, 0.1)], [(20, 0.3), (80, 0.1)]]
+FAST = [[(10, 0.3), (30, 0.1), (90, 0.05)], [(5, 0.4), (40, 0.1)]]
+
+
+def curves(seeds: list[list[tuple[float, float]]]) -> AnytimeCurves:
+    return AnytimeCurves.of(runs({("a", "none"): seeds}), "regret")
+
+
+def test_curves_are_step_functions_that_start_when_all_seeds_have_an_incumbent() -> None:
+    curve = curves(SLOW)
+    assert curve.times_s.tolist() == [20, 50, 80, 100]
+    assert curve.values == pytest.approx(np.array([[0.4, 0.2, 0.2, 0.1], [0.3, 0.3, 0.1, 0.1]]))
+    assert curve.centre("mean") == pytest.approx([0.35, 0.25, 0.15, 0.1])
+
+
+def test_speed_up_is_the_ratio_of_times_to_the_final_mean_without_lce() -> None:
+    # without: the mean is .1 at 100 s.  with: both are at .1 at 40 s.
+    result = speed_up(curves(SLOW), curves(FAST), budget_s=200)
+    assert result.value == pytest.approx(100 / 40)
+    assert result.ci_low <= result.value <= result.ci_high
+    assert math.isnan(result.at_most)
+
+
+def test_without_reaching_it_there_is_a_bound_and_no_speed_up() -> None:
+    result = speed_up(curves(FAST), curves(SLOW), budget_s=120)
+    assert math.isnan(result.value)
+    assert result.at_most == pytest.approx(90 / 120)
+    assert result.ci_low == 0
+
+
+def test_speed_up_of_a_curve_with_itself_is_one() -> None:
+    rng = np.random.default_rng(0)
+    seeds = [
+        [(float(t), float(r)) for t, r in zip(rng.uniform(1, 99, 9).cumsum(), rng.random(9), strict=True)]
+        for _ in range(7)
+    ]
+    result = speed_up(curves(seeds), curves(seeds), budget_s=1000)
+    assert result[:3] == pytest.approx((1, 1, 1))
+
+
+def test_only_seeds_that_both_have_are_compared() -> None:
+    without = runs({("a", "none"): [*SLOW, [(1, 0.0)]]})
+    with_lce = runs({("a", "x"): FAST})
+    full, fast = AnytimeCurves.of(without, "regret"), AnytimeCurves.of(with_lce, "regret")
+    assert speed_up(full, fast, budget_s=200).value == pytest.approx(100 / 40)
+
+
+def test_wilcoxon_is_paired_by_seed() -> None:
+    rng = np.random.default_rng(1)
+    base = rng.random(20)
+    other = base - rng.uniform(0.01, 0.03, 20)  # much smaller than the spread over seeds
+    a, b = (curves([[(1.0, float(value))] for value in values]) for values in (base, other))
+    assert paired_p_value(a, b) == pytest.approx(stats.wilcoxon(base, other).pvalue)
+    assert paired_p_value(a, b) < 1e-4 < stats.mannwhitneyu(base, other).pvalue
+
+
+def test_no_difference_at_all_has_p_one_and_one_seed_none() -> None:
+    assert paired_p_value(curves(SLOW), curves(SLOW)) == 1
+    assert math.isnan(paired_p_value(curves(SLOW[:1]), curves(FAST[:1])))
+
+
+def test_holm() -> None:
+    # Holm (1979) by hand: 4 × .01, then max(.04, 3 × .013), max(., 2 × .3), 1 × .5 raised to the former
+    p = [0.3, 0.01, math.nan, 0.5, 0.013]
+    assert holm(p) == pytest.approx([0.6, 0.04, math.nan, 0.6, 0.04], nan_ok=True)
+
+
+def test_bootstrap_interval_is_that_of_the_mean() -> None:
+    values = np.random.default_rng(3).normal(5, 2, size=400)
+    low, high = bootstrap_mean_interval(values)
+    half = 1.96 * values.std() / 20
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
+    assert all(map(math.isnan, bootstrap_mean_interval(values[:1])))
+
+
+def test_summary_has_the_promised_columns_and_one_row_a_method() -> None:
+    table = summarise(runs({("a", "none"): SLOW, ("a", "x"): FAST}), budget_s=200)
+    assert list(table.columns[:8]) == [
+        *("optimizer", "lce", "n_seeds", "final_regret_mean", "final_regret_ci_low", "final_regret_ci_high"),
+        *("speedup_vs_no_lce", "p_value"),
+    ]
+    assert table["final_regret_mean"].tolist() == pytest.approx([0.1, 0.075])
+    assert math.isnan(table["speedup_vs_no_lce"][0])
+    assert table["speedup_vs_no_lce"][1] == pytest.approx(2.5)
+
+
+def test_methods_and_seeds_without_an_incumbent_are_counted() -> None:
+    table = summarise(
+        runs({("a", "none"): SLOW}), budget_s=200, methods=[("a", "none"), ("a", "x")], n_seeds=3
+    )
+    assert table["n_without_incumbent"].tolist() == [1, 3]
+    assert math.isnan(table["final_regret_mean"][1])
+    assert "a, x: 3 of 3 runs" in format_summary(table)
+
+
+def test_where_the_best_is_unknown_it_is_about_test_error() -> None:
+    frame = runs({("a", "none"): SLOW, ("a", "x"): FAST}, best=None)
+    table = summarise(frame, budget_s=200)
+    assert table["metric"].tolist() == ["test_error"] * 2
+    assert table["final_regret_mean"].isna().all()
+    assert table["speedup_vs_no_lce"][1] == pytest.approx(2.5)
+    text = format_summary(table)
+    assert "final test error (pp)" in text
+    assert "7.50 [" in text
+
+
+def test_the_table_says_what_stands_in_it() -> None:
+    text = format_summary(summarise(runs({("a", "none"): FAST, ("a", "x"): SLOW}), budget_s=120))
+    assert "< 0.75 [0.00" in text
+    assert "7.50 [5.00, 10.00]" in text
+    assert all(line == line.rstrip() for line in text.splitlines())

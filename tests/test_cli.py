@@ -1,0 +1,279 @@
+"""The real command in subprocesses: what it writes, exit codes, bad input, interrupts and kills."""
+
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+FAST = ["benchmark=synthetic", "budget_trainings=10"]
+SLOW = [
+    "compare",
+    "benchmark=synthetic",
+    "optimizers=[rs]",
+    "lce=[none]",
+    "seeds=16",
+    "budget_trainings=1500",
+]
+
+
+def command(*args: str) -> list[str]:
+    return [sys.executable, "-m", "nascurve.experiments.cli", *args]
+
+
+def nascurve(*args: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*args), cwd=cwd, capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+def test_help_is_fast_and_names_all_commands(tmp_path: Path) -> None:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = nascurve("--help", cwd=tmp_path)
+        times.append(time.perf_counter() - start)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("list", "run", "compare", "plot", "collect"))
+    assert min(times) < 0.5
+
+
+def test_the_installed_command_is_this_one(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("nascurve")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.startswith("nascurve 0.")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        (["compar"], 2, "Did you mean 'compare'?"),
+        (["--vresion"], 2, "Did you mean '--version'?"),
+        ([], 2, "usage: nascurve"),
+        (["compare", "--foo"], 2, "unknown flag '--foo'"),
+        (["compare", "foo"], 2, "expected option=value"),
+        (["compare", "optimizers=[rs"], 2, "cannot read 'optimizers=[rs'"),
+        (["compare", "-m"], 2, "compare runs its own grid"),
+        (["compare", "seeds=range(0,3)"], 2, "lists several values"),
+        (["compare", "benchmrak=x"], 1, "Did you mean 'benchmark'?"),
+        (["compare", "figure.y=log"], 1, "no option 'figure.y'"),
+        (["compare", "benchmark=syntetic"], 1, "Did you mean 'synthetic'?"),
+        (["compare", *FAST, "optimizers=[rz]"], 1, "Did you mean 'rs'?"),
+        (["compare", *FAST, "lce=[lastvalue]"], 1, "Did you mean 'last_value'?"),
+        (["compare", *FAST, "budget_s=0"], 1, "budget_s: expected a finite number above 0, got 0"),
+        (["compare", *FAST, "budget_s=-5"], 1, "got -5"),
+        (["compare", *FAST, "budget_s=nan"], 1, "got nan"),
+        (["compare", *FAST, "workers=0"], 1, "workers: expected an integer of at least 1, got 0"),
+        (["compare", *FAST, "seeds=[]"], 1, "seeds: expected at least one seed, got an empty list"),
+        (["compare", *FAST, "lce_options.e_few=32"], 1, "e_few"),
+        (["compare", *FAST, "lce_options.top_n=9"], 1, "top_n"),
+        (["compare", *FAST, "optimizer_options.re.popsize=9"], 1, "Did you mean 'population_size'?"),
+        (["compare", *FAST, "out=/proc/nowhere"], 1, "Cannot write /proc/nowhere"),
+        (["run", "--multi"], 2, "Did you mean '--multirun'?"),
+        (["run", "optimizer=rs,re"], 2, "add -m"),
+        (["run", "sede=3"], 1, "Did you mean 'seed'?"),
+        (["run", "optimizer=rz"], 1, "Did you mean 'rs'?"),
+        (["run", "optimizer.popsize=3"], 1, "Did you mean 'population_size'?"),
+        (["run", "lce=last_value", "lce.kk=3"], 1, "Did you mean 'k'?"),
+        (["run", "hydra/launcher=nothing"], 1, "Available options in 'hydra/launcher'"),
+        (["run", *FAST, "lce=last_value", "lce.e_few=40"], 1, "e_few"),
+        (["run", *FAST, "seed=-1"], 1, "seed: expected an integer of at least 0, got -1"),
+        (["run", *FAST, "budget_s=0"], 1, "budget_s"),
+        (["plot"], 2, "expected one folder"),
+        (["plot", "nowhere"], 1, "not a folder of results"),
+        (["plot", "nowhere", "x=lin"], 1, "Did you mean 'linear'?"),
+        (["list", "optimisers"], 2, "Did you mean 'optimizers'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_clear_error(args: list[str], code: int, text: str, tmp_path: Path) -> None:
+    done = nascurve(*args, cwd=tmp_path)
+    assert text in done.stderr
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 4 or not args
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = nascurve("compare", *FAST, "workers=0", "--debug", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_compare_and_plot(tmp_path: Path) -> None:
+    args = ["compare", *FAST, "optimizers=[rs,re]", "seeds=3", "out=results/mine", "processes=2"]
+    args += [
+        "optimizer_options.re.population_size=5",
+        "optimizer_options.re.sample_size=2",
+        "lce_options.e_few=4",
+    ]
+    done = nascurve(*args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "results" / "mine"
+    runs = pd.read_parquet(out / "runs.parquet")
+    assert list(runs.columns) == [
+        *("optimizer", "lce", "seed", "time_s", "epochs", "evaluations", "val_acc", "test_acc", "regret")
+    ]
+    assert set(zip(runs["optimizer"], runs["lce"], strict=True)) == {
+        *(("rs", "none"), ("rs", "last_value"), ("re", "none"), ("re", "last_value"))
+    }
+    for _, run in runs.groupby(["optimizer", "lce", "seed"]):
+        assert run["time_s"].is_monotonic_increasing
+        assert run["val_acc"].is_monotonic_increasing
+    summary = pd.read_csv(out / "summary.csv")
+    assert len(summary) == 4
+    last = runs[(runs["optimizer"] == "re") & (runs["lce"] == "none")].groupby("seed")["regret"].last()
+    assert summary["final_regret_mean"][2] == pytest.approx(last.mean())
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["experiment"]["methods"][3]["optimizer"]["population_size"] == 5
+    assert config["experiment"]["methods"][3]["lce"]["e_few"] == 4
+    assert "last_value" in done.stdout
+    assert "speed-up" in done.stdout
+
+    again = nascurve(*args, cwd=tmp_path)
+    assert "12 of 12 runs are there already" in again.stderr
+    assert again.stdout == done.stdout
+
+    changed = nascurve(*args, "budget_s=77", cwd=tmp_path)
+    assert changed.returncode == 1
+    assert "run.budget_s" in changed.stderr
+    assert "77.0 now" in changed.stderr
+    assert (out / "summary.csv").exists()
+
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("runs.parquet", "config.yaml"):
+        shutil.copy(out / name, moved)
+    plotted = nascurve("plot", "elsewhere", "x=linear", "size=column", cwd=tmp_path)
+    assert plotted.returncode == 0, plotted.stderr
+    assert (moved / "anytime.pdf").stat().st_size > 5000
+
+
+def test_run_and_sweep(tmp_path: Path) -> None:
+    done = nascurve(
+        "run",
+        *FAST,
+        "optimizer=re",
+        "lce=last_value",
+        "lce.k=4",
+        "lce.e_few=4",
+        "seed=3",
+        "out=a",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "re+last_value, seed 3" in done.stdout
+    runs = pd.read_parquet(tmp_path / "a" / "runs.parquet")
+    evaluations = pd.read_parquet(tmp_path / "a" / "evaluations.parquet")
+    assert runs["seed"].unique().tolist() == [3]
+    assert evaluations["is_incumbent"].sum() == len(runs)
+    assert sorted(evaluations["epochs"].unique()) == [4, 32]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]  # and no log files
+
+    sweep = [
+        "run",
+        "optimizer=rs,re",
+        "-m",
+        *FAST,
+        "lce=none,last_value",
+        "seed=range(3,5)",
+        "out=s",
+        "lce.e_few=4",
+    ]
+    done = nascurve(*sweep, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "s").glob("*/runs.parquet"))) == 8
+    assert "re         last_value      2" in done.stdout
+    inner = tmp_path / "s" / "lce=last_value,optimizer=re,seed=3" / "runs.parquet"
+    same = nascurve(
+        "run", *FAST, "optimizer=re", "lce=last_value", "lce.e_few=4", "seed=3", "out=b", cwd=tmp_path
+    )
+    assert same.returncode == 0
+    assert (tmp_path / "b" / "runs.parquet").read_bytes() == inner.read_bytes()
+    assert nascurve(*sweep, cwd=tmp_path).stdout.count("this run is there already") == 8
+    assert nascurve("plot", "s", cwd=tmp_path).returncode == 0
+
+    other = nascurve("run", *FAST, "optimizer=rs", "out=a", cwd=tmp_path)
+    assert other.returncode == 1
+    assert "holds results of another configuration" in other.stderr
+
+
+def test_list_shows_everything_registered(tmp_path: Path) -> None:
+    done = nascurve("list", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("bananas", "last_value", "cell201", "pocket201-mnist", "synthetic"):
+        assert word in done.stdout
+    only = nascurve("list", "benchmarks", cwd=tmp_path)
+    row = next(line for line in only.stdout.splitlines() if line.startswith("synthetic "))
+    assert row.split()[1:6] == ["synthetic", "cell201", "32", "3", "there"]
+    assert "bananas" not in only.stdout
+
+
+def _wait_for_runs(out: Path, n: int, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 60
+    while not (out / "runs.jsonl").exists() or (out / "runs.jsonl").read_bytes().count(b"\n") < n:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("whole")
+    done = nascurve(*SLOW, "out=whole", "processes=1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return (folder / "whole" / "runs.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_comparison_goes_on_and_ends_the_same(
+    kill: signal.Signals, uninterrupted: bytes, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        command(*SLOW, "out=x", "processes=2"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _wait_for_runs(tmp_path / "x", 2, process)
+    if kill == signal.SIGINT:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group
+    else:
+        process.kill()  # the parent alone: its workers must notice
+    _, stderr = process.communicate(timeout=30)
+    if kill == signal.SIGINT:
+        assert process.returncode == 130
+        assert "of 16 runs are done. They are kept in x" in stderr
+        assert "Traceback" not in stderr
+    _wait_until_gone(process.pid)
+    kept = (tmp_path / "x" / "runs.jsonl").read_bytes().count(b"\n")
+    assert 2 <= kept < 16
+    assert not (tmp_path / "x" / "runs.parquet").exists()
+
+    done = nascurve(*SLOW, "out=x", "processes=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{kept} of 16 runs are there already" in done.stderr
+    assert (tmp_path / "x" / "runs.parquet").read_bytes() == uninterrupted
+    assert math.isfinite(pd.read_csv(tmp_path / "x" / "summary.csv")["final_regret_mean"][0])
+
+
+def _wait_until_gone(group: int) -> None:
+    """No process of the group is left."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("worker processes outlived the command")

@@ -1,0 +1,1 @@
+../../nascurve/__main__.py
