@@ -25,6 +25,7 @@ _COMMANDS = {
         "optimizers with and without learning-curve extrapolation: table and figure",
     ),
     "plot": ("plot_command", "redraw the figure and the table of a results folder"),
+    "describe": ("describe_command", "statistics of a benchmark's curves"),
     "collect": ("collect_command", "train a benchmark's learning curves, resumable"),
     "assemble": ("assemble_command", "make a benchmark's table from collected curves"),
 }

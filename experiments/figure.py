@@ -29,7 +29,7 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHED: Any = (0, (4, 2))
 # The first LCE of a comparison is solid, further ones get patterns of their own.
-_LCE_STYLES: tuple[Any, ...] = ("-", (0, (7, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)), (0, (9, 2, 1, 2, 1, 2)))
+_LCE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.2, 1, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 _SIZES_IN = {"column": (3.5, 3.9), "page": (7.2, 3.7)}
 _Y_LABELS = {"regret": "true test regret (percentage points)", "test_error": "true test error (%)"}
 _RC: Any = {
@@ -267,11 +267,11 @@ def _add_legend(
     if with_none:
         handles.append(_style_handle("without LCE", _DASHED, hollow=True))
     if settings.size == "page":
-        figure.legend(handles=handles, loc="outside right upper", frameon=False, handlelength=3.2)
+        figure.legend(handles=handles, loc="outside right upper", frameon=False, handlelength=4)
     else:
         columns = 2 if len(handles) > 2 else len(handles)
         figure.legend(
-            handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2
+            handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=4
         )
 
 

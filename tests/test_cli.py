@@ -19,8 +19,8 @@ SLOW = [
     "benchmark=synthetic",
     "optimizers=[rs]",
     "lce=[none]",
-    "seeds=16",
-    "budget_trainings=1500",
+    "seeds=12",
+    "budget_trainings=1000",
 ]
 
 
@@ -253,16 +253,16 @@ def test_an_interrupted_comparison_goes_on_and_ends_the_same(
     _, stderr = process.communicate(timeout=30)
     if kill == signal.SIGINT:
         assert process.returncode == 130
-        assert "of 16 runs are done. They are kept in x" in stderr
+        assert "of 12 runs are done. They are kept in x" in stderr
         assert "Traceback" not in stderr
     _wait_until_gone(process.pid)
     kept = (tmp_path / "x" / "runs.jsonl").read_bytes().count(b"\n")
-    assert 2 <= kept < 16
+    assert 2 <= kept < 12
     assert not (tmp_path / "x" / "runs.parquet").exists()
 
     done = nascurve(*SLOW, "out=x", "processes=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"{kept} of 16 runs are there already" in done.stderr
+    assert f"{kept} of 12 runs are there already" in done.stderr
     assert (tmp_path / "x" / "runs.parquet").read_bytes() == uninterrupted
     assert math.isfinite(pd.read_csv(tmp_path / "x" / "summary.csv")["final_regret_mean"][0])
 
