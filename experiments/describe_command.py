@@ -9,8 +9,8 @@ from nascurve.experiments.usage import UsageError
 HELP = """\
 usage: nascurve describe BENCHMARK [OPTION=VALUE ...]
 
-Print the statistics of a benchmark's curves (the data cards in docs/ quote them): accuracies, how early epochs
-rank with the last, drops, costs. Options go to the benchmark, such as data_file=FILE.
+Print the statistics of a benchmark's curves (the data cards in docs/ quote them): accuracies, how early
+epochs rank with the last, drops, costs. Options go to the benchmark, such as data_file=FILE.
 """
 
 

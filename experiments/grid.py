@@ -63,8 +63,8 @@ def run_grid(
 
     Comparisons of ids always run in processes of their own, with one thread each, so that results do not
     depend on how many there are. Those with objects or functions from Python run in this process,
-    or in forks of it when `processes` > 1. On an exception in `on_finished` or an interrupt the runs in flight
-    are given up.
+    or in forks of it when `processes` > 1. On an exception in `on_finished` or an interrupt the runs in
+    flight are given up.
 
     Raises NascurveError when a process dies.
     """

@@ -14,7 +14,7 @@ _OPTIONAL_SERIES = ("val_loss", "train_loss")
 
 def encode_floats(values: FloatArray) -> list[float | str]:
     """Finite values as floats, others as "nan", "inf", "-inf", which strict JSON has no numbers for."""
-    return [value if math.isfinite(value) else 0.5 for value in values.tolist()]
+    return [value if math.isfinite(value) else repr(value) for value in values.tolist()]
 
 
 def decode_floats(values: list[Any]) -> FloatArray:
