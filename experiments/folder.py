@@ -74,7 +74,7 @@ class ExperimentFolder:
                 "`out` of `nascurve compare` or `nascurve run`."
             )
         try:
-            content = yaml.safe_load(self.config.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
+            content = yaml.safe_load(self.config.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise DataFileError(f"Cannot read {self.config}: {error}") from error
         if not isinstance(content, dict) or not isinstance(content.get("experiment"), dict):
@@ -109,7 +109,7 @@ def write_yaml(path: Path, content: Mapping[str, Any], *, comment: str) -> None:
     """Write a mapping as YAML, atomically. Raises DataFileError."""
     import yaml
 
-    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)  # type: ignore[no-untyped-call]
+    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)
     text = f"# {comment}\n{body}"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
+import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascurve.errors import NascurveError
@@ -22,13 +16,13 @@ from nascurve.experiments.config import Comparison, RunSettings
 from nascurve.experiments.methods import Method
 from nascurve.experiments.record import RunRecord
 from nascurve.experiments.source import BenchmarkSource
+from nascurve.processes import worker_pool
 
 if TYPE_CHECKING:
     from nascurve.simulator.types import Benchmark
 
 Job = tuple[int, int]
 """Index of a method, seed."""
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +71,10 @@ def run_grid(
             on_finished(_attempt(job))
         return
     source = comparison.source if from_ids else BenchmarkSource(instance=benchmark)
-    with _pool(comparison, source, min(processes, len(jobs)), "spawn" if from_ids else "fork") as pool:
-        # spawned on submission, and so with the environment and the main module that hold here
-        with _one_thread_each(), _main_module_hidden():
-            futures = [pool.submit(_attempt, job) for job in jobs]
-        _collect(futures, on_finished)
+    given = (comparison.methods, source, comparison.run)
+    start: Literal["spawn", "fork"] = "spawn" if from_ids else "fork"
+    with worker_pool(min(processes, len(jobs)), _begin_process, given, start=start) as pool:
+        _collect([pool.submit(_attempt, job) for job in jobs], on_finished)
 
 
 def _collect(
@@ -99,56 +92,17 @@ def _collect(
         on_finished(outcome)
 
 
-@contextlib.contextmanager
-def _pool(
-    comparison: Comparison, source: BenchmarkSource, processes: int, start: Literal["spawn", "fork"]
-) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(
-        max_workers=processes,
-        mp_context=multiprocessing.get_context(start),
-        initializer=_begin_process,
-        initargs=(comparison.methods, source, comparison.run),
-    )
-    before = set(multiprocessing.active_children())
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown()
+class _FirstOfEach(logging.Filter):
+    """Lets each message through once: what every run of a sweep logs need not be read a thousand times."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
 
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """One thread for the numerical libraries of processes started here."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _main_module_hidden() -> Iterator[None]:
-    """Processes spawned here do not import the caller's main module: they need nothing of it, and a script
-    without an `if __name__ == "__main__"` guard would run again in each of them."""
-    main = sys.modules["__main__"]
-    hidden = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
-    for name in hidden:
-        setattr(main, name, None)
-    try:
-        yield
-    finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
+    def filter(self, record: logging.LogRecord) -> bool:
+        new = record.getMessage() not in self._seen
+        self._seen.add(record.getMessage())
+        return new
 
 
 # What a process keeps for all its runs.
@@ -163,17 +117,11 @@ def _keep(methods: Sequence[Method], benchmark: Benchmark, settings: RunSettings
 
 
 def _begin_process(methods: Sequence[Method], source: BenchmarkSource, settings: RunSettings) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    handler = logging.StreamHandler()
+    handler.addFilter(_FirstOfEach())
+    logging.getLogger("nascurve").addHandler(handler)
+    logging.getLogger("nascurve").propagate = False
     _keep(methods, source.load(), settings)
-
-
-def _die_with_parent() -> None:
-    """A parent that is killed cannot stop its children, and they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _attempt(job: Job) -> RunRecord | FailedRun:

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from nascurve import load_benchmark
+
 FAST = ["benchmark=synthetic", "budget_trainings=10"]
 SLOW = [
     "compare",
@@ -155,6 +157,35 @@ def test_compare_and_plot(tmp_path: Path) -> None:
     plotted = nascurve("plot", "elsewhere", "x=linear", "size=column", cwd=tmp_path)
     assert plotted.returncode == 0, plotted.stderr
     assert (moved / "anytime.pdf").stat().st_size > 5000
+
+
+def test_the_main_job_on_the_embedded_benchmark(tmp_path: Path) -> None:
+    """All four optimizers with and without LCE on really trained curves, as `make compare` runs them."""
+    done = nascurve("compare", "seeds=2", "budget_trainings=40", "out=main", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(tmp_path / "main" / "summary.csv")
+    assert list(zip(summary["optimizer"], summary["lce"], strict=True)) == [
+        (optimizer, lce) for optimizer in ("rs", "re", "ls", "bananas") for lce in ("none", "last_value")
+    ]
+    assert (summary["n_seeds"] == 2).all()
+    assert summary["final_regret_mean"].between(0, 0.2).all()
+    with_lce = summary["lce"] != "none"
+    assert (summary["evaluations_mean"][with_lce] > 1.5 * summary["evaluations_mean"][~with_lce].max()).all()
+    bench = load_benchmark("pocket201-mnist")
+    runs = pd.read_parquet(tmp_path / "main" / "runs.parquet")
+    best = bench.best()
+    assert best is not None
+    assert runs["regret"].to_numpy() == pytest.approx(best[1] - runs["test_acc"].to_numpy())
+    run = runs[(runs["optimizer"] == "re") & (runs["lce"] == "last_value") & (runs["seed"] == 1)]
+    config = yaml.safe_load((tmp_path / "main" / "config.yaml").read_text())
+    budget_s = config["experiment"]["run"]["budget_s"]
+    alone = nascurve(
+        "run", "optimizer=re", "lce=last_value", "seed=1", f"budget_s={budget_s}", "out=alone", cwd=tmp_path
+    )
+    assert alone.returncode == 0, alone.stderr
+    same = pd.read_parquet(tmp_path / "alone" / "runs.parquet")
+    assert same["time_s"].tolist() == run["time_s"].tolist()
+    assert (tmp_path / "main" / "anytime.png").stat().st_size > 20_000
 
 
 def test_run_and_sweep(tmp_path: Path) -> None:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.resources
-
 import numpy as np
 import pytest
 
 from nascurve.benchmarks.synthetic import SyntheticBenchmark
-from nascurve.errors import DataFileError
 from nascurve.registry import ids, load_benchmark
 from nascurve.simulator.types import LearningCurve
 from nascurve.testing import check_benchmark
 
 
-def _load(benchmark_id):
-    """The benchmark; skipped when its packaged data file has not been made yet."""
-    try:
-        return load_benchmark(benchmark_id)
-    except DataFileError:
-        data = importlib.resources.files("nascurve.benchmarks.data")
-        if (data / f"{benchmark_id}.npz").is_file():
-            raise
-        pytest.skip(f"{benchmark_id}: its table is not there")
-
-
 @pytest.mark.parametrize("benchmark_id", ids("benchmarks", versions=True))
 def test_registered_benchmark_keeps_the_contract(benchmark_id):
-    bench = _load(benchmark_id)
+    bench = load_benchmark(benchmark_id)
     assert benchmark_id in (bench.info.name, f"{bench.info.name}-v{bench.info.version}")
     check_benchmark(bench)
 
