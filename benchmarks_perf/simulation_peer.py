@@ -23,42 +23,46 @@ from benchmarks_perf.service import serve
 
 _NEVER_S = 1e9
 _METRIC, _ELAPSED, _EPOCH = "val_error", "elapsed_s", "epoch"
-_blackboxes: dict[str, BlackboxTabular] = {}
-_sleep_s = 0.0
+_table: dict[str, np.ndarray] = {}
+_blackboxes: dict[tuple[str, float | None], BlackboxTabular] = {}
 
 
-def load(path: str) -> str:
+def load(*, path: str) -> str:
     """Read the exported table; returns the versions of what runs here."""
-    global _sleep_s
     logging.disable(logging.WARNING)
     with np.load(path) as table:
-        ops, op_names = table["ops"], table["op_names"].tolist()
-        error, elapsed_s = 1.0 - table["val_acc"].astype(np.float64), table["elapsed_s"].astype(np.float64)
-    # The tuner's loop advances the clock by this time when it finds its worker busy. With a mean training's time
-    # it loops about once a trial; the default of 5 s would make the peer slower on benchmarks with long trainings.
-    _sleep_s = float(elapsed_s[..., -1].mean())
-    columns = [f"edge{edge}" for edge in range(ops.shape[1])]
-    names = np.array(op_names, dtype=object)
-    frame = pd.DataFrame({column: names[ops[:, edge]] for edge, column in enumerate(columns)})
-    values = np.stack([error, elapsed_s], axis=-1)
-    epochs = values.shape[2]
-    for results, kept in (("one", slice(epochs - 1, None)), ("all", slice(None))):
-        _blackboxes[results] = BlackboxTabular(
-            hyperparameters=frame,
-            configuration_space={column: choice(op_names) for column in columns},
-            fidelity_space={_EPOCH: randint(1, epochs)},
-            objectives_evaluations=values[:, :, kept],
-            fidelity_values=np.arange(1, epochs + 1)[kept],
-            objectives_names=[_METRIC, _ELAPSED],
-        )
+        _table.update(table)
     from importlib.metadata import version
 
     return f"Syne Tune {version('syne-tune')}, numpy {np.__version__}, pandas {pd.__version__}"
 
 
-def run(*, method: str, results: str, trials: int, seed: int) -> dict[str, Any]:
-    """One run; `results`: "one" result a trial, or "all" epochs'."""
-    blackbox = _blackboxes[results]
+def _blackbox(results: str, training_s: float | None) -> BlackboxTabular:
+    """The table with "one" or "all" results a trial, its seconds scaled to those of a mean training."""
+    if (results, training_s) not in _blackboxes:
+        elapsed_s = _table["elapsed_s"]
+        if training_s is not None:
+            elapsed_s = elapsed_s * (training_s / elapsed_s[..., -1].mean())
+        names = _table["op_names"].tolist()
+        ops = np.array(names, dtype=object)[_table["ops"]]
+        columns = [f"edge{edge}" for edge in range(ops.shape[1])]
+        values = np.stack([1.0 - _table["val_acc"], elapsed_s], axis=-1)
+        epochs = values.shape[2]
+        kept = slice(epochs - 1 if results == "one" else 0, None)
+        _blackboxes[results, training_s] = BlackboxTabular(
+            hyperparameters=pd.DataFrame(ops, columns=columns),
+            configuration_space={column: choice(names) for column in columns},
+            fidelity_space={_EPOCH: randint(1, epochs)},
+            objectives_evaluations=values[:, :, kept],
+            fidelity_values=np.arange(1, epochs + 1)[kept],
+            objectives_names=[_METRIC, _ELAPSED],
+        )
+    return _blackboxes[results, training_s]
+
+
+def run(*, method: str, results: str, trials: int, seed: int, training_s: float | None) -> dict[str, Any]:
+    """One search, all of it timed but the building of the table."""
+    blackbox = _blackbox(results, training_s)
     np.random.seed(seed)
     start_s = time.process_time()
     space = blackbox.configuration_space
@@ -67,9 +71,7 @@ def run(*, method: str, results: str, trials: int, seed: int) -> dict[str, Any]:
     else:
         scheduler = REA(space, metric=_METRIC, random_seed=seed, population_size=20, sample_size=10)
     tuner = Tuner(
-        trial_backend=UserBlackboxBackend(
-            blackbox=blackbox, elapsed_time_attr=_ELAPSED, tuner_sleep_time=_sleep_s
-        ),
+        trial_backend=UserBlackboxBackend(blackbox=blackbox, elapsed_time_attr=_ELAPSED),
         scheduler=scheduler,
         stop_criterion=StoppingCriterion(max_num_trials_finished=trials),
         n_workers=1,
