@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPARE_ARGS ?=
+PERF_ARGS ?=
 
-.PHONY: setup compare test lint types test-slow perf clean
+.PHONY: setup compare test lint types test-slow test-lowest perf clean
 
 setup: $(READY)
 
@@ -31,5 +32,20 @@ types: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
 
+# The lowest versions of the dependencies that pyproject.toml admits.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet $(PIP_ARGS) -c constraints-lowest.txt '.[collect]' pytest hypothesis
+	.venv-lowest/bin/python -m pytest
+
+# The performance table (docs/performance.md). The peer lives in an environment of its own.
+perf: $(READY) .venv-perf/.ready
+	$(BIN)/python -m benchmarks_perf $(PERF_ARGS)
+
+.venv-perf/.ready: benchmarks_perf/requirements.txt
+	$(PYTHON) -m venv .venv-perf
+	.venv-perf/bin/python -m pip install --quiet $(PIP_ARGS) -r $<
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-lowest .venv-perf

@@ -18,7 +18,7 @@ from benchmarks_perf.settings import Settings, say
 USAGE = """\
 usage: python -m benchmarks_perf [OPTION=VALUE ...]
 
-Measures nascurve against peers, by turns in one run, and prints one table (markdown). See docs/performance.md.
+Measures nascurve against peers, by turns in one run, and prints one table. See docs/performance.md.
 
 options (defaults):
   rows=simulation,bananas,overhead,compare,help   `quality` (half an hour) has to be named
@@ -26,6 +26,7 @@ options (defaults):
   repeats=3                    of each measurement
   quick=false                  tiny sizes, to see that all works
   resume=false                 keep rows, and seeds of `quality`, that an earlier run has left in `out`
+  peer=.venv-perf/bin/python   Python of an environment with the peer; `make perf` sets it up
   out=results/perf             measurements, logs and table.md
 """
 DEFAULT_ROWS = ("simulation", "bananas", "overhead", "compare", "help")
@@ -49,7 +50,9 @@ def main(arguments: list[str]) -> int:
     settings.out.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     if load > _BUSY:
-        say(f"Warning: the load average is {load:.1f}. Ratios suffer less than times, but measure on a quiet machine.")
+        say(
+            f"Warning: the load average is {load:.1f}; measure on a quiet machine, or trust the ratios alone."
+        )
     lines: list[Line] = []
     others, failed = [0.0], False
     for row in settings.rows or DEFAULT_ROWS:

@@ -22,7 +22,7 @@ def random_search(val_acc: list[float], neighbors: Neighbors, trials: int, rng: 
 def evolution(val_acc: list[float], neighbors: Neighbors, trials: int, rng: np.random.Generator) -> float:
     """Population 20, sample 10, as the defaults of `re`."""
     population = [(val_acc[arch], arch) for arch in rng.integers(len(val_acc), size=20).tolist()]
-    best = max(population)[0]
+    best = float(max(population)[0])
     draws = rng.integers(20, size=(trials, 10)).tolist()
     mutations = rng.random(trials).tolist()
     for trial in range(20, trials):

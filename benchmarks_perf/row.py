@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 from dataclasses import asdict
 
@@ -17,7 +16,7 @@ def main(row: str, arguments: list[str]) -> None:
     path = settings.out / f"{row}.json"
     text = json.dumps({"lines": [asdict(line) for line in lines]})
     path.with_suffix(".tmp").write_text(text, encoding="utf-8")
-    os.replace(path.with_suffix(".tmp"), path)
+    path.with_suffix(".tmp").replace(path)
 
 
 if __name__ == "__main__":

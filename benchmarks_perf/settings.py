@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmarks_perf.service import ROOT
 
-PEER_PYTHON = ROOT / ".venv-perf" / "bin" / "python"
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -16,8 +15,10 @@ _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 class Settings:
     """quick: tiny sizes, to see that all works; the numbers mean little.
     repeats: of each measurement, ours and the peer's by turns.
+    peer: Python of an environment with benchmarks_perf/requirements.txt; if it is not there, the peer is not
+        measured.
     out: folder of the measurements, one file a row.
-    resume: keep the rows (and the seeds of the row `quality`) that are there, measured with the same settings.
+    resume: keep rows, and seeds of the row `quality`, that are there, measured with the same settings.
     """
 
     rows: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Settings:
     repeats: int = 3
     quick: bool = False
     resume: bool = False
+    peer: Path = ROOT / ".venv-perf" / "bin" / "python"
     out: Path = ROOT / "results" / "perf"
 
     @classmethod
@@ -50,19 +52,27 @@ class Settings:
             elif not text:
                 raise ValueError(f"{name}: expected a value, as in {name}=…, got none.")
             else:
-                values[name] = Path(text).absolute() if name == "out" else text
+                values[name] = Path(text).absolute() if name in ("peer", "out") else text
         return cls(**values)  # type: ignore[arg-type]
 
     def arguments(self) -> list[str]:
         """What `read` makes these settings of."""
         return [
             f"rows={','.join(self.rows)}",
-            *(f"{name}={getattr(self, name)}" for name in ("benchmark", "repeats", "quick", "resume", "out")),
+            *(
+                f"{name}={getattr(self, name)}"
+                for name in ("benchmark", "repeats", "quick", "resume", "peer", "out")
+            ),
         ]
 
     def describe(self) -> dict[str, object]:
         """What a row's numbers depend on."""
-        return {"benchmark": self.benchmark, "repeats": self.repeats, "quick": self.quick}
+        return {
+            "benchmark": self.benchmark,
+            "repeats": self.repeats,
+            "quick": self.quick,
+            "peer": self.peer.exists(),
+        }
 
 
 def say(text: str) -> None:

@@ -1,7 +1,8 @@
 """Child process for the peer, run in .venv-perf: Syne Tune's simulator backend on our table of curves.
 
-Runs as it is documented: `UserBlackboxBackend` over a `BlackboxTabular`, `SimulatorCallback`, one worker. What costs
-time without being simulation is off: no serialised tuner, no status table, logging at errors alone.
+Runs as it is documented: `UserBlackboxBackend` over a `BlackboxTabular`, `SimulatorCallback`, one worker, the
+default time of 5 s by which the tuner's loop moves the clock. What costs time without being simulation is
+off: no serialised tuner, no status table, logging at errors alone.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _blackbox(results: str, training_s: float | None) -> BlackboxTabular:
 def run(*, method: str, results: str, trials: int, seed: int, training_s: float | None) -> dict[str, Any]:
     """One search, all of it timed but the building of the table."""
     blackbox = _blackbox(results, training_s)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 -- the backend draws training seeds from it
     start_s = time.process_time()
     space = blackbox.configuration_space
     if method == "rs":

@@ -1,4 +1,4 @@
-"""Row `simulation`: CPU time per simulated evaluation of rs, re and ls, against Syne Tune's simulator backend."""
+"""Row `simulation`: CPU time per simulated evaluation of rs, re and ls, against Syne Tune's simulator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import nascurve
 from benchmarks_perf.bare_loops import LOOPS
 from benchmarks_perf.line import Line, number, spread
 from benchmarks_perf.service import Service
-from benchmarks_perf.settings import PEER_PYTHON, Settings, say
+from benchmarks_perf.settings import Settings, say
 from nascurve.simulator.types import Benchmark
 
 _TRIALS = 200
@@ -23,9 +23,19 @@ _TARGET_RATIO = 300.0
 _TARGET_PER_S = 25_000.0
 _NASZILLA_PER_S = {"rs": 24_000, "re": 16_000, "ls": 24_000}
 """Its published code, measured on another occasion and machine."""
-_PEER_METHOD = {"rs": ("rs", "random search"), "re": ("re", "REA"), "ls": ("rs", "random search: it has no ls")}
+_PEER_METHOD = {
+    "rs": ("rs", "random search"),
+    "re": ("re", "REA"),
+    "ls": ("rs", "random search: it has no ls"),
+}
 _LONG_S = 4_000.0
-"""A mean training on NAS-Bench-201 (CIFAR-10, 200 epochs): simulated seconds, as in the NAS-Bench-x11 budgets."""
+"""Simulated seconds of a mean training on NAS-Bench-201 (CIFAR-10, 200 epochs), by the budgets of the
+NAS-Bench-x11 experiments."""
+
+_Variant = tuple[str, float | None]
+"""Which epochs' results the peer is told ("one", the last, or "all"), and the simulated seconds of a mean
+training (None: as the table has them). Ours always get the whole curve, and do not depend on the seconds."""
+_VARIANTS: tuple[_Variant, ...] = (("one", None), ("all", None), ("one", _LONG_S), ("all", _LONG_S))
 
 
 def measure(settings: Settings) -> list[Line]:
@@ -45,7 +55,7 @@ def measure(settings: Settings) -> list[Line]:
     lines.append(
         Line(
             row="simulation",
-            what=f"rs, the first {5 * trials:,} evaluations of a process: each curve is asked for the first time",
+            what=f"rs, the first {5 * trials:,} evaluations of a process: most curves are new to it",
             ours=f"{number(first_us)} µs = {1e6 / first_us:,.0f} evaluations/s",
         )
     )
@@ -61,52 +71,44 @@ def _method_lines(
     trials: int,
     seeds: range,
 ) -> list[Line]:
-    # results a trial, simulated seconds of a mean training (None: as the table says)
-    variants = [("one", None), ("all", None), ("one", _LONG_S), ("all", _LONG_S)] if peer else []
     ours_us: list[float] = []
     floor_us: list[float] = []
-    peer_us: dict[Any, list[float]] = {variant: [] for variant in variants}
-    ratios: dict[Any, list[float]] = {variant: [] for variant in variants}
+    to_floor: list[float] = []
+    peer_us: dict[_Variant, list[float]] = {variant: [] for variant in _VARIANTS}
+    ratios: dict[_Variant, list[float]] = {variant: [] for variant in _VARIANTS}
     for repeat in range(settings.repeats):
         floor_us.append(floor.measure_us(method, trials, seeds))
         ours_us.append(_ours_us(method, benchmark, trials, seeds))
-        for variant in variants:
-            results, training_s = variant
-            answer = peer.call(
-                "run",
-                method=_PEER_METHOD[method][0],
-                results=results,
-                trials=trials,
-                seed=repeat,
-                training_s=training_s,
-            )
-            peer_us[variant].append(1e6 * answer["cpu_s"] / answer["trials"])
-            ours_us.append(_ours_us(method, benchmark, trials, seeds))
-            ratios[variant].append(peer_us[variant][-1] / ours_us[-1])
+        to_floor.append(ours_us[-1] / floor_us[-1])
+        if peer is not None:
+            for variant in _VARIANTS:
+                peer_us[variant].append(_peer_us(peer, method, variant, trials, repeat))
+                ours_us.append(_ours_us(method, benchmark, trials, seeds))
+                ratios[variant].append(peer_us[variant][-1] / ours_us[-1])
         say(f"simulation: {method}, repeat {repeat + 1}/{settings.repeats}")
     per_s = [1e6 / us for us in ours_us]
-    epochs = benchmark.info.max_epochs
     lines = [
         Line(
             row="simulation",
-            what=f"{method}: evaluations/s, runs of {trials} evaluations with curves of {epochs} epochs",
+            what=f"{method}: evaluations/s, runs of {trials}, with curves of {benchmark.info.max_epochs} epochs",
             ours=spread(per_s),
             peer=f"bare loops (our floor): {spread([1e6 / us for us in floor_us])}",
-            ratio=spread([ours / bare for ours, bare in zip(ours_us, floor_us, strict=False)]) + " × the floor",
+            ratio=f"{spread(to_floor)} × the floor's time",
             target=f"≥ {_TARGET_PER_S:,.0f}/s (naszilla, measured elsewhere: {_NASZILLA_PER_S[method]:,}/s)",
             met=float(np.median(per_s)) >= _TARGET_PER_S,
         )
     ]
-    if not variants:
-        return [*lines, Line(row="simulation", what=f"{method}: Syne Tune 0.16", ours="–", peer="run `make perf`")]
-    for variant in variants:
+    if peer is None:
+        what = f"{method} against Syne Tune 0.16: not measured, `make perf` installs it"
+        return [*lines, Line(row="simulation", what=what, ours="–")]
+    for variant in _VARIANTS:
         results, training_s = variant
-        told = "one result" if results == "one" else f"all {epochs} results"
-        seconds = "the table's seconds" if training_s is None else f"seconds scaled to {training_s:,.0f} a training"
+        seconds = "the table's" if training_s is None else f"scaled to {training_s:,.0f} a training"
         lines.append(
             Line(
                 row="simulation",
-                what=f"{method} against Syne Tune 0.16 ({_PEER_METHOD[method][1]}), {told} a trial, {seconds}",
+                what=f"{method} against Syne Tune 0.16 ({_PEER_METHOD[method][1]}), CPU time an evaluation; "
+                f"it tells {results} of the epochs' results; simulated seconds: {seconds}",
                 ours=spread(ours_us, unit=" µs"),
                 peer=spread(peer_us[variant], scale=1e-3, unit=" ms"),
                 ratio=spread(ratios[variant], unit="×"),
@@ -117,13 +119,28 @@ def _method_lines(
     return lines
 
 
+def _peer_us(peer: Service, method: str, variant: _Variant, trials: int, seed: int) -> float:
+    results, training_s = variant
+    answer = peer.call(
+        "run",
+        method=_PEER_METHOD[method][0],
+        results=results,
+        trials=trials,
+        seed=seed,
+        training_s=training_s,
+    )
+    return 1e6 * float(answer["cpu_s"]) / int(answer["trials"])
+
+
 def _ours_us(method: str, benchmark: Benchmark, trials: int, seeds: range) -> float:
-    """CPU microseconds per evaluation of complete runs, one a seed, the building of optimizer and run included."""
+    """CPU microseconds per evaluation of whole runs, one a seed; building optimizer and run is included."""
     evaluations = 0
     start_s = time.process_time()
     for seed in seeds:
         optimizer = nascurve.create_optimizer(method, benchmark.space, seed=seed)
-        evaluations += nascurve.simulate(optimizer, benchmark, max_evaluations=trials, seed=seed).n_evaluations
+        evaluations += nascurve.simulate(
+            optimizer, benchmark, max_evaluations=trials, seed=seed
+        ).n_evaluations
     return 1e6 * (time.process_time() - start_s) / evaluations
 
 
@@ -147,15 +164,15 @@ class _Floor:
 @contextlib.contextmanager
 def _peer(settings: Settings, benchmark: Benchmark) -> Iterator[Service | None]:
     """The peer with the same curves; None where its environment is not set up."""
-    if not PEER_PYTHON.exists():
-        say(f"simulation: without the peer, {PEER_PYTHON} is not there; `make perf` sets it up.")
+    if not settings.peer.exists():
+        say(f"simulation: without the peer, {settings.peer} is not there; `make perf` sets it up.")
         yield None
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         _export(benchmark, path)
         log = settings.out / "simulation-peer.log"
-        with Service(PEER_PYTHON, "benchmarks_perf.simulation_peer", log, SYNETUNE_FOLDER=folder) as peer:
+        with Service(settings.peer, "benchmarks_perf.simulation_peer", log, SYNETUNE_FOLDER=folder) as peer:
             say(f"simulation: peer: {peer.call('load', path=str(path))}")
             peer.call("run", method="re", results="all", trials=30, seed=0, training_s=None)
             yield peer
