@@ -15,7 +15,6 @@ from scipy import stats
 import nascurve
 from benchmarks_perf.bananas_row import EVALUATIONS, NASZILLA
 from benchmarks_perf.line import Line
-from benchmarks_perf.service import child_environment
 from benchmarks_perf.settings import Settings, say
 
 _SEEDS = 50
@@ -34,7 +33,6 @@ def measure(settings: Settings) -> list[Line]:
     path = settings.out / "quality.jsonl"
     regrets = _read(path, settings, evaluations) if settings.resume else {}
     jobs = [(name, seed) for seed in seeds for name in _METHODS if (name, seed) not in regrets]
-    os.environ.update(child_environment())  # one thread in each process
     with (
         path.open("a" if settings.resume else "w") as log,
         ProcessPoolExecutor(

@@ -26,7 +26,7 @@ _NASZILLA_PER_S = {"rs": 24_000, "re": 16_000, "ls": 24_000}
 _PEER_METHOD = {
     "rs": ("rs", "random search"),
     "re": ("re", "REA"),
-    "ls": ("rs", "random search: it has no ls"),
+    "ls": ("rs", "random search (it has no ls)"),
 }
 _LONG_S = 4_000.0
 """Simulated seconds of a mean training on NAS-Bench-201 (CIFAR-10, 200 epochs), by the budgets of the
@@ -90,7 +90,7 @@ def _method_lines(
     lines = [
         Line(
             row="simulation",
-            what=f"{method}: evaluations/s, runs of {trials}, with curves of {benchmark.info.max_epochs} epochs",
+            what=f"{method}: evaluations/s, in runs of {trials} with {benchmark.info.max_epochs} epochs each",
             ours=spread(per_s),
             peer=f"bare loops (our floor): {spread([1e6 / us for us in floor_us])}",
             ratio=f"{spread(to_floor)} × the floor's time",
@@ -101,14 +101,16 @@ def _method_lines(
     if peer is None:
         what = f"{method} against Syne Tune 0.16: not measured, `make perf` installs it"
         return [*lines, Line(row="simulation", what=what, ours="–")]
+    mean_s = floor.mean_training_s
     for variant in _VARIANTS:
         results, training_s = variant
-        seconds = "the table's" if training_s is None else f"scaled to {training_s:,.0f} a training"
+        told = "1 result" if results == "one" else f"all {benchmark.info.max_epochs} results"
+        seconds = mean_s if training_s is None else training_s
         lines.append(
             Line(
                 row="simulation",
-                what=f"{method} against Syne Tune 0.16 ({_PEER_METHOD[method][1]}), CPU time an evaluation; "
-                f"it tells {results} of the epochs' results; simulated seconds: {seconds}",
+                what=f"{method} against Syne Tune 0.16's {_PEER_METHOD[method][1]}: CPU time an evaluation, "
+                f"{told} a trial, a training of {number(seconds)} simulated s",
                 ours=spread(ours_us, unit=" µs"),
                 peer=spread(peer_us[variant], scale=1e-3, unit=" ms"),
                 ratio=spread(ratios[variant], unit="×"),
@@ -152,7 +154,9 @@ class _Floor:
         archs = space.all()
         place = {arch: i for i, arch in enumerate(archs)}
         self._neighbors = [[place[near] for near in space.neighbors(arch)] for arch in archs]
-        self._val_acc = [float(c.val_acc[-1]) for c in benchmark.query_many(archs, [0] * len(archs))]
+        curves = benchmark.query_many(archs, [0] * len(archs))
+        self._val_acc = [float(curve.val_acc[-1]) for curve in curves]
+        self.mean_training_s = float(np.mean([curve.epoch_s.sum() for curve in curves]))
 
     def measure_us(self, method: str, trials: int, seeds: range) -> float:
         start_s = time.process_time()

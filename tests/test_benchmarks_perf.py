@@ -1,4 +1,4 @@
-"""The performance table: that its command runs and prints. What it measures is checked by hand (`make perf`)."""
+"""The performance table: that its command runs and prints. The numbers are measured by hand (`make perf`)."""
 
 from __future__ import annotations
 
