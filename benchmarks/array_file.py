@@ -67,6 +67,12 @@ def write_arrays(
         raise
 
 
+def digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over names, types, shapes and contents, whatever the order of the names."""
+    described = {name: _describe(array) for name, array in arrays.items()}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
 def read_arrays(
     path: str | os.PathLike[str], *, kind: str, format_version: int, remedy: str
 ) -> tuple[Arrays, dict[str, Any]]:
@@ -174,7 +180,7 @@ def _describe(array: NDArray[Any]) -> dict[str, Any]:
     return {
         "dtype": array.dtype.str,
         "shape": list(array.shape),
-        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+        "sha256": hashlib.sha256(np.ascontiguousarray(array).data).hexdigest(),
     }
 
 

@@ -3,16 +3,14 @@ moment."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,8 @@ from nascurve.benchmarks.shards import Shard, chunks, finished_runs
 from nascurve.benchmarks.task import Task
 from nascurve.benchmarks.training import PreparedTask, TrainingRuns, train_network
 from nascurve.errors import ConfigError, DataFileError, NascurveError
-from nascurve.processes import worker_pool
+from nascurve.locks import exclusive
+from nascurve.processes import available_cores, worker_pool
 
 _SETTINGS = "collection.json"
 
@@ -41,9 +40,15 @@ def collection_settings(task: Task, data_checksum: str) -> dict[str, Any]:
 
 def software_versions() -> dict[str, str]:
     """What a run's exact numbers depend on besides its settings."""
-    packages = ("nascurve", "numpy", "numba", "llvmlite", "torch", "mlxtend")
-    found = {name: version(name) for name in packages}
+    found = {name: _version(name) for name in ("nascurve", "numpy", "numba", "llvmlite", "torch", "mlxtend")}
     return {**found, "python": platform.python_version(), "machine": platform.machine(), "cpu": _cpu_name()}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _cpu_name() -> str:
@@ -70,9 +75,10 @@ def collect(
     number of processes, nor on what was there before. Shards appear whole; a killed collection goes on where
     it was and loses at most `shard_size` runs a process. Damaged shards are trained again.
 
-    processes: workers, one thread each; all cores by default (one for a GPU). device: "cpu", or a torch
-    device such as "cuda" (packs of `shard_size` networks then train as one). on_start(total, done): number of
-    runs wanted, and of those found; on_shard(runs): called after every shard written.
+    Networks and seeds that come twice are trained once. processes: workers, one thread each; all cores by
+    default (one for a GPU). device: "cpu", or a torch device such as "cuda" (packs of `shard_size` networks
+    then train as one). on_start(total, done): number of runs wanted, and of those found; on_shard(runs):
+    called after every shard written.
 
     Raises ConfigError when `out` holds a collection of other settings, DataFileError when it is in use or
     cannot be written, NascurveError when a worker dies.
@@ -83,8 +89,11 @@ def collect(
     if not networks or not seeds or min(seeds) < 0:
         raise ConfigError("collect: expected at least one architecture and one seed, and no negative seed.")
     shards = out / "shards"
-    shards.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
+    with (
+        _clear_disk_errors(out),
+        exclusive(out / "collection.lock", "Another `nascurve collect` is at work in this folder"),
+    ):
+        shards.mkdir(exist_ok=True)
         prepared = PreparedTask(task)
         _check_settings(out, task, prepared.data.checksum())
         for leftover in shards.glob(".*.part"):
@@ -100,7 +109,7 @@ def collect(
             for seed in dict.fromkeys(seed for seed, _ in missing)
             for chunk in chunks([network for own, network in missing if own == seed], shard_size)
         ]
-        workers = processes or (1 if device != "cpu" else len(os.sched_getaffinity(0)))
+        workers = processes or (1 if device != "cpu" else available_cores())
         _train_all(task, jobs, shards, workers, device, on_shard)
         return len(missing)
 
@@ -163,33 +172,29 @@ def _train_all(
             "collect: a worker process died (out of memory, or killed). Finished shards are kept: run the "
             "same command again to go on, with fewer processes= if memory was short."
         ) from error
-    except OSError as error:
-        raise DataFileError(
-            f"{folder}: cannot write a shard: {error.strerror or error}. Finished shards are kept: make "
-            "room, then run the same command again to go on."
-        ) from error
 
 
 @contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder for this process; the system lets go of it however the process ends."""
-    with (out / "collection.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DataFileError(
-                f"{out}: another `nascurve collect` is at work in this folder. Wait for it, or give another "
-                "out=."
-            ) from error
+def _clear_disk_errors(out: Path) -> Iterator[None]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
         yield
+    except OSError as error:
+        raise DataFileError(
+            f"{error.filename or out}: cannot write: {error.strerror or error}. Finished shards are kept: "
+            "make room or choose a folder that can be written, then run the same command again to go on."
+        ) from error
 
 
 def _check_settings(out: Path, task: Task, data_checksum: str) -> None:
     path, settings = out / _SETTINGS, collection_settings(task, data_checksum)
     if not path.exists():
         part = path.with_suffix(".part")
-        part.write_text(json.dumps({**settings, "software": software_versions()}, indent=1))
-        part.replace(path)
+        try:
+            part.write_text(json.dumps({**settings, "software": software_versions()}, indent=1))
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
         return
     there = read_settings(out)
     changed = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nascurve.benchmarks.enumeration import all_architectures
+from nascurve.errors import ArchitectureError
 from nascurve.simulator.types import Architecture, Benchmark
 
 SAMPLE = 5_000
@@ -18,10 +20,11 @@ SAMPLE = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """Statistics over the distinct networks (by `space.key`) of a benchmark, of training run 0 each.
+    """Statistics over the distinct networks (by `space.key`) that a benchmark holds, of training run 0 each.
 
     "half" and "quarter" are the best half and quarter by final test accuracy. Accuracies in [0, 1]; quantiles
-    are minimum, 10 %, 50 %, 90 % and maximum.
+    are minimum, 10 %, 50 %, 90 % and maximum. tau_seeds: Kendall's tau of final validation accuracy between
+    training runs, mean over pairs, over all networks and in the best half; NaN with a single run.
     """
 
     n_networks: int
@@ -32,6 +35,7 @@ class Description:
     std_half: float
     std_quarter: float
     tau_val_test: float
+    tau_seeds: tuple[float, float]
     tau_early_epochs: tuple[int, ...]
     tau_early: tuple[float, ...]
     tau_early_half: tuple[float, ...]
@@ -47,11 +51,14 @@ class Description:
     def of(cls, benchmark: Benchmark) -> Description:
         """Describe a benchmark. Reads one curve of every distinct network, or of SAMPLE random ones."""
         archs = _distinct(benchmark)
-        curves = benchmark.query_many(archs, [0] * len(archs))
+        n_seeds = benchmark.info.n_seeds
+        runs = [benchmark.query_many(archs, [seed] * len(archs)) for seed in range(n_seeds)]
+        curves = runs[0]
         val = np.array([curve.val_acc for curve in curves])
         test = np.array([benchmark.true_test_acc(arch) for arch in archs])
         training_s = np.array([curve.epoch_s.sum() for curve in curves])
         epochs = val.shape[1]
+        final = np.array([[curve.val_acc[-1] for curve in run] for run in runs])
         order = np.argsort(-test, kind="stable")
         half, quarter = order[: len(order) // 2], order[: len(order) // 4]
         early = tuple(sorted({max(1, epochs // part) for part in (8, 4, 2)}))
@@ -66,6 +73,7 @@ class Description:
             std_half=float(test[half].std()),
             std_quarter=float(test[quarter].std()),
             tau_val_test=_tau(val[:, -1], test),
+            tau_seeds=(_tau_between(final), _tau_between(final[:, half])),
             tau_early_epochs=early,
             tau_early=tuple(_tau(val[:, epoch - 1], val[:, -1]) for epoch in early),
             tau_early_half=tuple(_tau(val[half, epoch - 1], val[half, -1]) for epoch in early),
@@ -92,7 +100,12 @@ class Description:
             ("best test accuracy", f"{self.best_test_acc:.4f}"),
             ("networks within a point of the best", f"{self.n_within_point_of_best}"),
             ("std of test accuracy, best half / quarter", many((self.std_half, self.std_quarter), 4)),
-            ("tau of validation with test accuracy, same run", f"{self.tau_val_test:.3f}"),
+            ("tau of validation (run 0) with test accuracy", f"{self.tau_val_test:.3f}"),
+            *(
+                [("tau between training runs, all / best half", many(self.tau_seeds))]
+                if np.isfinite(self.tau_seeds[0])
+                else []
+            ),
             (f"tau of epoch {epochs} with the last, all", many(self.tau_early)),
             (f"tau of epoch {epochs} with the last, best half", many(self.tau_early_half)),
             ("drops of more than 2 points a curve", f"{self.drops_over_2_points:.2f}"),
@@ -113,7 +126,23 @@ def _distinct(benchmark: Benchmark) -> list[Architecture]:
     if archs is None:
         rng = np.random.default_rng(0)
         archs = [space.sample(rng) for _ in range(SAMPLE)]
-    return list({space.key(arch): arch for arch in archs}.values())
+    distinct = {space.key(arch): arch for arch in archs}.values()
+    return [arch for arch in distinct if _is_held(benchmark, arch)]
+
+
+def _is_held(benchmark: Benchmark, arch: Architecture) -> bool:
+    """An unfinished collection's table lacks networks."""
+    try:
+        benchmark.query(arch, seed=0)
+    except ArchitectureError:
+        return False
+    return True
+
+
+def _tau_between(accs: NDArray[np.float64]) -> float:
+    """Mean tau over the pairs of rows."""
+    pairs = [_tau(a, b) for a, b in itertools.combinations(accs, 2)]
+    return float(np.mean(pairs)) if pairs else float("nan")
 
 
 def _quantiles(values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import os
-from pathlib import Path
 
+from nascurve import options
 from nascurve.benchmarks.cell201 import Cell201Space
 from nascurve.benchmarks.table import CurveTable
 from nascurve.benchmarks.table_benchmark import TableBenchmark
@@ -20,7 +20,8 @@ def load_pocket201(
     data_file: a table to read instead of the one that comes with the package, such as one that `nascurve
         assemble` wrote; it must be of the same benchmark and version.
 
-    Raises DataFileError when the file is missing, damaged or of another benchmark.
+    Raises DataFileError when the file is missing, damaged or of another benchmark, ConfigError when
+    `data_file` is no path.
     """
     name = f"{benchmark}-v{version}.npz"
     remedy = (
@@ -34,7 +35,7 @@ def load_pocket201(
         with importlib.resources.as_file(packaged) as path:
             table = CurveTable.read(path, remedy=remedy)
     else:
-        path = Path(data_file)
+        path = options.path("data_file", data_file)
         table = CurveTable.read(path, remedy=remedy)
     if (table.meta.benchmark, table.meta.version) != (benchmark, version):
         raise DataFileError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nascurve import options
 from nascurve.benchmarks.curve_benchmark import CurveBenchmark, curve_rows
 from nascurve.benchmarks.enumeration import all_architectures
 from nascurve.benchmarks.synthetic_traits import TraitModel, Traits, calibrate_tempo_spread, normals, progress
@@ -70,36 +71,36 @@ class SyntheticBenchmark(CurveBenchmark):
         mean_epoch_s: float = 1.0,
         data_seed: int = 0,
     ) -> None:
-        for name, number, least in (
-            ("max_epochs", max_epochs, 1),
-            ("n_seeds", n_seeds, 1),
-            ("data_seed", data_seed, 0),
-        ):
-            if isinstance(number, bool) or not hasattr(number, "__index__") or number < least:
-                raise ConfigError(f"synthetic: {name} must be a whole number >= {least}; got {number!r}.")
-        for name, value, bottom, top in (
-            ("noise", noise, 0.0, 1.0),
-            ("crossing", crossing, 0.0, 0.5),
-            ("cost_spread", cost_spread, 0.0, 5.0),
-            ("structure", structure, 0.0, 1.0),
-            ("low", low, 0.0, 1.0),
-            ("high", high, 0.0, 1.0),
-            ("mean_epoch_s", mean_epoch_s, 1e-9, 1e9),
-        ):
-            if not bottom <= value <= top:  # also false for NaN
-                raise ConfigError(f"synthetic: {name} must lie in [{bottom:g}, {top:g}]; got {value!r}.")
+
+        def integer(name: str, value: object, at_least: int) -> int:
+            return options.integer(f"synthetic.{name}", value, at_least=at_least)
+
+        def real(name: str, value: object, at_least: float, at_most: float) -> float:
+            return options.real(f"synthetic.{name}", value, at_least=at_least, at_most=at_most)
+
+        max_epochs = integer("max_epochs", max_epochs, 1)
+        n_seeds = integer("n_seeds", n_seeds, 1)
+        data_seed = integer("data_seed", data_seed, 0)
+        noise = real("noise", noise, 0.0, 1.0)
+        crossing = real("crossing", crossing, 0.0, 0.5)
+        cost_spread = real("cost_spread", cost_spread, 0.0, 5.0)
+        structure = real("structure", structure, 0.0, 1.0)
+        low, high = real("low", low, 0.0, 1.0), real("high", high, 0.0, 1.0)
+        mean_epoch_s = real("mean_epoch_s", mean_epoch_s, 1e-9, 1e9)
         if not low < high:
             raise ConfigError(f"synthetic: low must be less than high; got low={low!r}, high={high!r}.")
         if isinstance(space, str):
             from nascurve.registry import create_search_space
 
             space = create_search_space(space)
-        if encoding is not None and encoding not in space.encodings:
+        if isinstance(space, type) or not hasattr(space, "encodings"):
             raise ConfigError(
-                f"synthetic: encoding must be one of {', '.join(space.encodings)} on the space "
-                f"{space.name!r}; got {encoding!r}."
+                f"synthetic.space: expected a search space or its registered id such as 'cell201', got "
+                f"{space!r:.100}."
             )
-        options: dict[str, Any] = {
+        if encoding is not None:
+            encoding = options.choice("synthetic.encoding", encoding, space.encodings)
+        details: dict[str, Any] = {
             "noise": noise,
             "crossing": crossing,
             "cost_spread": cost_spread,
@@ -117,18 +118,18 @@ class SyntheticBenchmark(CurveBenchmark):
                 version=1,
                 kind="synthetic",
                 space=space.name,
-                max_epochs=int(max_epochs),
-                n_seeds=int(n_seeds),
+                max_epochs=max_epochs,
+                n_seeds=n_seeds,
                 metrics=("val_acc", "test_acc"),
                 licence="Apache-2.0",
                 citation="none: a formula, see help(nascurve.benchmarks.synthetic.SyntheticBenchmark)",
                 description="Parametric learning curves from a closed formula; nothing was trained.",
                 training_seeds=tuple(range(n_seeds)),
-                details=options,
+                details=details,
             ),
         )
-        self._noise, self._low, self._high = float(noise), float(low), float(high)
-        self._cost_spread, self._mean_epoch_s = float(cost_spread), float(mean_epoch_s)
+        self._noise, self._low, self._high = noise, low, high
+        self._cost_spread, self._mean_epoch_s = cost_spread, mean_epoch_s
         self._model = TraitModel(space, encoding=encoding, structure=structure, data_seed=data_seed)
         sample = self._model.sample()
         self._tempo_spread = calibrate_tempo_spread(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -169,9 +170,11 @@ def calibrate_tempo_spread(gain: FloatArray, tempo: FloatArray, *, max_epochs: i
     shares = [share(spread) for spread in grid]
     over = next((i for i, value in enumerate(shares) if value >= crossing), None)
     if over is None:
+        most = math.floor(1000 * max(shares)) / 1000  # rounded down, so that it can be had
+        remedy = f"give at most {most:.3f}" if most > 0 else "they cannot cross at all: give crossing=0"
         raise ConfigError(
-            f"synthetic: crossing={crossing} is more than these curves can give; at most "
-            f"{max(shares) - 0.0005:.3f} with these settings (max_epochs={max_epochs}, low, high, data_seed)."
+            f"synthetic.crossing: {crossing} is more than these curves can give; {remedy} with these "
+            f"settings (max_epochs={max_epochs}, low, high, data_seed)."
         )
     below, above = float(grid[over - 1]), float(grid[over])
     for _ in range(12):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nascurve.benchmarks.array_file import Arrays, read_arrays, write_arrays
+from nascurve.benchmarks.array_file import Arrays, digest, read_arrays, write_arrays
 from nascurve.errors import DataFileError
 from nascurve.simulator.types import DataKind
 
@@ -139,6 +139,10 @@ class CurveTable:
     @property
     def max_epochs(self) -> int:
         return int(self.val_correct.shape[2])
+
+    def data_sha256(self) -> str:
+        """SHA-256 over names, types, shapes and contents of all arrays; the meta is left out."""
+        return digest({name: getattr(self, name) for name in _ARRAYS})
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the table as an .npz file, whole or not at all."""

@@ -23,6 +23,7 @@ class TableBenchmark(CurveBenchmark):
     Curves: `val_acc`, `val_loss`, `train_loss` after each epoch; `test_acc` NaN before the last epoch, since
         it was not measured; `epoch_s` = seconds of training + of evaluation, by the table's cost model.
     A diverged run is a run: accuracies as measured, losses NaN from that epoch.
+    `info.details["data_sha256"]` tells tables apart by their content, whatever file they came from.
     """
 
     def __init__(
@@ -31,11 +32,15 @@ class TableBenchmark(CurveBenchmark):
         meta = table.meta
         if meta.space != space.name:
             raise ConfigError(
-                f"{meta.benchmark}: the table is of the space {meta.space!r}; got the space {space.name!r}."
+                f"{meta.benchmark}: expected the table's search space, {meta.space!r}, got {space.name!r}. "
+                f"Give space=nascurve.create_search_space({meta.space!r}), or a table of {space.name!r}."
             )
         counts = table.trained.sum(axis=0)
         if not counts.any():
-            raise ConfigError(f"{meta.benchmark}: the table holds no trained network.")
+            raise ConfigError(
+                f"{meta.benchmark}: the table holds no trained network; collect some (nascurve collect, "
+                "nascurve assemble)."
+            )
         super().__init__(
             space=space,
             info=BenchmarkInfo(
@@ -60,6 +65,7 @@ class TableBenchmark(CurveBenchmark):
                     "n_diverged": int((table.trained & (table.diverged_epoch > 0)).sum()),
                     "recipe": meta.recipe,
                     "software": meta.software,
+                    "data_sha256": table.data_sha256(),
                 },
             ),
         )
@@ -100,8 +106,9 @@ class TableBenchmark(CurveBenchmark):
         row = self._rows.get(self._space.key(arch))
         if row is None:
             raise ArchitectureError(
-                f"{self.info.name} holds no training of {arch} (network {self._space.key(arch)!r}); it has "
-                f"{len(self._rows)} networks."
+                f"{self.info.name} holds no training of {arch} (network {self._space.key(arch)!r}), only of "
+                f"{len(self._rows)} networks. Collect the rest (nascurve collect, nascurve assemble), or "
+                "search only among these."
             )
         return row
 

@@ -87,11 +87,15 @@ def _measure(settings: Settings, row: str) -> dict[str, Any] | None:
             stdout=log,
             text=True,
         )
-        for text in process.stderr or ():
-            log.write(text)
-            if text.startswith(f"{row}: "):
-                say(text.rstrip())
-        code = process.wait()
+        try:
+            for text in process.stderr or ():
+                log.write(text)
+                if text.startswith(f"{row}: "):
+                    say(text.rstrip())
+            code = process.wait()
+        finally:
+            process.terminate()  # after an interrupt; it would disturb the next measurement
+            process.wait()
     if code or not path.exists():
         tail = (settings.out / f"{row}.log").read_text(errors="replace").strip().splitlines()[-1:]
         say(f"{row}: failed with exit code {code}: {' '.join(tail)}")

@@ -48,7 +48,7 @@ def measure(settings: Settings) -> list[Line]:
             regrets[name, seed] = future.result()
             record = {"method": name, "seed": seed, "regret": regrets[name, seed]}
             record |= {"benchmark": settings.benchmark, "evaluations": evaluations}
-            log.write(json.dumps(record) + "\n")
+            log.write(f"\n{json.dumps(record)}")  # a line of its own, also after one that was cut off
             log.flush()
             say(f"quality: {done}/{len(jobs)} runs")
     ours, theirs = (np.array([regrets[name, seed] for seed in seeds]) for name in _METHODS)

@@ -20,8 +20,9 @@ options (defaults):
   task=NAME (mnist-affine)      what is trained on; tasks are plug-ins
   space=ID (cell201)            a search space that can be enumerated, with a method `network(arch)`
   seeds=[0,1,...] ([0])         training seeds
-  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture string
-  a line processes=N (all cores)       worker processes, one thread each
+  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture
+                                string a line
+  processes=N (all cores)       worker processes, one thread each
   device=cpu|cuda (cpu)         where to train
   shard_size=N (16)             runs a shard: what a kill can cost a worker
 """
@@ -93,10 +94,16 @@ def _collect(options: dict[str, Any]) -> int:
             on_start=start,
             on_shard=lambda runs: bar[0].update(runs),
         )
+    except KeyboardInterrupt:
+        print(
+            f"collect: finished shards are kept in {options['out']}; the same command goes on.",
+            file=sys.stderr,
+        )
+        raise
     finally:
         for each in bar:
             each.close()
-    print(f"collect: trained {trained} runs; now {len(networks) * len(set(seeds))} in {options['out']}")
+    print(f"collect: trained {trained} runs; now {len(set(networks)) * len(set(seeds))} in {options['out']}")
     return 0
 
 

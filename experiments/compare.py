@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +16,12 @@ from nascurve.experiments.figure import FigureSettings, draw_anytime, save_figur
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.grid import FailedRun, Job, run_grid
 from nascurve.experiments.journal import Journal
-from nascurve.experiments.options import integer
 from nascurve.experiments.progress import create_progress
 from nascurve.experiments.record import RunKey, RunRecord, runs_frame, write_frame
 from nascurve.experiments.source import benchmark_title
 from nascurve.experiments.summary import summarise, write_summary
+from nascurve.options import integer
+from nascurve.processes import available_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,8 +108,9 @@ def compare(
     say: gets lines about what is going on.  quiet: no progress bar.
 
     Failed runs are listed in the result (and warned of), the others are kept. Raises NascurveError: for bad
-    settings before anything is run, for a folder that holds another configuration, for a full disk, and when
-    every run failed; KeyboardInterrupt says what was kept.
+    settings before anything is run, for a folder that holds another configuration, results on other data or a
+    config.yaml of somebody else, or that another process writes to, for a full disk, and when every run
+    failed; KeyboardInterrupt says what was kept.
     """
     say = say or (lambda line: None)
     settings = figure or FigureSettings()
@@ -135,40 +138,32 @@ def compare(
     say(_headline(comparison, config, n_processes))
     records: dict[RunKey, RunRecord] = {}
     failures: list[FailedRun] = []
+    folder = None if out is None else ExperimentFolder(out)
 
     def run_missing(keep: Callable[[RunRecord], object]) -> None:
         _run_missing(comparison, loaded, n_processes, records, failures, keep, say, quiet)
 
-    if out is None:
-        run_missing(lambda record: None)
-        folder = None
-    else:
-        folder = ExperimentFolder(out)
-        folder.open(config, overwrite=overwrite)
-        with Journal(folder.journal) as journal:
-            records.update((record.key, record) for record in journal.records())
-            try:
-                run_missing(journal.append)
-            except KeyboardInterrupt as interrupt:
-                raise KeyboardInterrupt(
-                    f"{interrupt} They are kept in {folder.path}: the same command goes on from there."
-                ) from None
-    if not records:
-        raise NascurveError("Every run failed.\n" + describe_failures(failures))
-    order = [(*method.key, seed) for method in comparison.methods for seed in comparison.seeds]
-    kept = [records[key] for key in order if key in records]
-    runs = runs_frame(kept)
-    summary = summarise(
-        runs,
-        budget_s=float(comparison.run.budget_s or 0),
-        methods=[method.key for method in comparison.methods],
-        records=kept,
-    )
-    if folder is not None:
-        write_frame(runs, folder.runs)
-        write_summary(summary, folder.summary)
-        if len(runs):
-            save_figure(draw_results(runs, config, settings), folder.path)
+    with contextlib.nullcontext() if folder is None else folder.opened(config, overwrite=overwrite):
+        if folder is None:
+            run_missing(lambda record: None)
+        else:
+            _run_and_keep(folder, records, run_missing)
+        if not records:
+            raise NascurveError("Every run failed.\n" + describe_failures(failures))
+        order = [(*method.key, seed) for method in comparison.methods for seed in comparison.seeds]
+        kept = [records[key] for key in order if key in records]
+        runs = runs_frame(kept)
+        summary = summarise(
+            runs,
+            budget_s=float(comparison.run.budget_s or 0),
+            methods=[method.key for method in comparison.methods],
+            records=kept,
+        )
+        if folder is not None:
+            write_frame(runs, folder.runs)
+            write_summary(summary, folder.summary)
+            if len(runs):
+                save_figure(draw_results(runs, config, settings), folder.path)
     if failures:
         warnings.warn(f"{len(failures)} runs failed.\n{describe_failures(failures)}", stacklevel=2)
     return ComparisonResult(
@@ -192,12 +187,28 @@ def describe_failures(failures: Sequence[FailedRun]) -> str:
     return "\n".join(lines)
 
 
+def _run_and_keep(
+    folder: ExperimentFolder,
+    records: dict[RunKey, RunRecord],
+    run_missing: Callable[[Callable[[RunRecord], object]], None],
+) -> None:
+    """Take the finished runs from the journal, and put those into it that finish now."""
+    with Journal(folder.journal) as journal:
+        records.update((record.key, record) for record in journal.records())
+        try:
+            run_missing(journal.append)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                f"{interrupt} They are kept in {folder.path}: the same command goes on from there."
+            ) from None
+
+
 def _processes(processes: int | None, comparison: Comparison) -> int:
     if processes is not None:
         return integer("processes", processes, at_least=1)
     if comparison.source.instance is not None or not all(method.from_ids for method in comparison.methods):
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available_cores()
 
 
 def _headline(comparison: Comparison, config: Mapping[str, Any], processes: int) -> str:

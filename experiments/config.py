@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.methods import Method, read_methods
-from nascurve.experiments.options import flag, integer, positive_number, seeds
+from nascurve.experiments.options import seeds
 from nascurve.experiments.source import BenchmarkSource, describe_benchmark, mean_training_s
+from nascurve.options import flag, integer, real
 
 if TYPE_CHECKING:
     from nascurve.simulator.types import Benchmark
@@ -63,7 +64,7 @@ class Comparison:
         numbers = _seeds(seeds)
         workers = integer("workers", workers, at_least=1)
         if budget_s is not None:
-            budget_s = positive_number("budget_s", budget_s, hint=BUDGET_HINT)
+            budget_s = real("budget_s", budget_s, hint=BUDGET_HINT, above=0)
         methods = read_methods(
             optimizers,
             lce,
@@ -99,8 +100,8 @@ _seeds = seeds
 def resolve_budget_s(benchmark: Benchmark, budget_s: Any, budget_trainings: Any) -> float:
     """Seconds of a budget given in seconds or, when that is None, in mean full trainings."""
     if budget_s is not None:
-        return positive_number("budget_s", budget_s, hint=BUDGET_HINT)
-    trainings = positive_number("budget_trainings", budget_trainings, hint=BUDGET_HINT)
+        return real("budget_s", budget_s, hint=BUDGET_HINT, above=0)
+    trainings = real("budget_trainings", budget_trainings, hint=BUDGET_HINT, above=0)
     return float(f"{trainings * mean_training_s(benchmark):.6g}")
 
 
@@ -114,12 +115,15 @@ def try_begin(method: Method, benchmark: Benchmark, seed: int) -> None:
 
 
 def reference_values(benchmark: Benchmark) -> dict[str, Any]:
-    """What tables and figures need of a benchmark when it is not at hand: the cost of a mean full training
-    and the best true test accuracy (null where it is not known)."""
+    """What tables and figures need of a benchmark when it is not at hand, and what its data are known by: the
+    cost of a mean full training, the best true test accuracy (null where it is not known; 12 digits, which
+    do not depend on the order of a sum), and the checksum of the data where the benchmark gives one."""
     best = benchmark.best()
+    data_sha256 = benchmark.info.details.get("data_sha256")
     return {
         "mean_training_s": mean_training_s(benchmark),
-        "best_test_acc": None if best is None else float(best[1]),
+        "best_test_acc": None if best is None else float(f"{float(best[1]):.12g}"),
+        **({} if data_sha256 is None else {"data_sha256": str(data_sha256)}),
     }
 
 

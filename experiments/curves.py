@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,14 +24,22 @@ _LEVELS = (0.025, 0.975)
 class AnytimeCurves:
     """The runs of one method as right-continuous step functions on the union of their moments of change.
 
-    seeds: (n,) those that had an incumbent within the budget.  times_s: (t,), ascending.
-    values: (n, t), smaller is better. The curves start at the first moment at which all seeds have an
-        incumbent.
+    seeds: (n,) those that had an incumbent within the budget.  changes_s: (c,), ascending.
+    steps: (n, c), smaller is better, NaN as long as a seed has no incumbent.
+    times_s, values: (t,), (n, t), the part at which all seeds have one: the curves start at the first moment
+        at which they do.
     """
 
     seeds: NDArray[np.int64]
-    times_s: FloatArray
-    values: FloatArray
+    changes_s: FloatArray
+    steps: FloatArray
+    times_s: FloatArray = field(init=False)
+    values: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        everywhere = ~np.isnan(self.steps).any(axis=0)
+        object.__setattr__(self, "times_s", self.changes_s[everywhere])
+        object.__setattr__(self, "values", self.steps[:, everywhere])
 
     @classmethod
     def of(cls, runs: pd.DataFrame, metric: Metric) -> AnytimeCurves:
@@ -39,24 +47,23 @@ class AnytimeCurves:
         value = (runs["regret"] if metric == "regret" else 1 - runs["test_acc"]).to_numpy(np.float64)
         time_s, seed = runs["time_s"].to_numpy(np.float64), runs["seed"].to_numpy(np.int64)
         seeds = np.unique(seed)
-        times_s = np.unique(time_s)
-        values = np.full((len(seeds), len(times_s)), np.nan)
+        changes_s = np.unique(time_s)
+        steps = np.full((len(seeds), len(changes_s)), np.nan)
         for row, one in enumerate(seeds):
             mine = seed == one
-            step = np.searchsorted(time_s[mine], times_s, side="right") - 1
-            values[row, step >= 0] = value[mine][step[step >= 0]]
-        everywhere = ~np.isnan(values).any(axis=0)
-        return cls(seeds=seeds, times_s=times_s[everywhere], values=values[:, everywhere])
+            step = np.searchsorted(time_s[mine], changes_s, side="right") - 1
+            steps[row, step >= 0] = value[mine][step[step >= 0]]
+        return cls(seeds=seeds, changes_s=changes_s, steps=steps)
 
     @property
     def final(self) -> FloatArray:
-        """(n,) what the seeds end with."""
+        """(n,) what the seeds end with; (0,) if there is no time at which all have a value."""
         return np.asarray(self.values[:, -1]) if self.values.size else np.empty(0)
 
     def only(self, seeds: NDArray[np.int64]) -> AnytimeCurves:
-        """The curves of these seeds alone, in this order."""
+        """The curves of these seeds alone, in this order; they start as soon as these have an incumbent."""
         rows = [int(np.flatnonzero(self.seeds == seed)[0]) for seed in seeds]
-        return AnytimeCurves(seeds=seeds, times_s=self.times_s, values=self.values[rows])
+        return AnytimeCurves(seeds=seeds, changes_s=self.changes_s, steps=self.steps[rows])
 
     def centre(self, statistic: Statistic) -> FloatArray:
         """(t,) mean or median over seeds."""

@@ -14,7 +14,7 @@ from nascurve.errors import ConfigError
 from nascurve.experiments.curves import AnytimeCurves, Metric, Statistic, choose_metric, curves_by_method
 from nascurve.experiments.files import write_atomically
 from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.options import choice
+from nascurve.options import choice
 from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:

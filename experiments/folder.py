@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.files import clear_write_errors, write_atomically
+from nascurve.locks import exclusive
+
+_OURS = "Written by nascurve"
+"""How the first line of a config.yaml of ours begins, after its `# `: nothing else is ever replaced."""
 
 _RESULTS = (
     "runs.jsonl",
@@ -24,7 +29,7 @@ class ExperimentFolder:
     """`out` of an experiment.
 
     config.yaml holds `experiment` (what decides about results: a folder belongs to one such configuration),
-    `reference` (values that tables and figures need) and `versions`.
+    `reference` (values of the benchmark that tables and figures need) and `versions`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -35,25 +40,52 @@ class ExperimentFolder:
         self.evaluations = self.path / "evaluations.parquet"
         self.summary = self.path / "summary.csv"
 
-    def open(self, config: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Create the folder for a configuration, or check that it belongs to this one.
+    @contextlib.contextmanager
+    def opened(self, config: Mapping[str, Any], *, overwrite: bool) -> Iterator[None]:
+        """Hold the folder for this process, once it was created for a configuration or belongs to it.
 
-        overwrite: throw away the results of another configuration. Raises ConfigError when the folder holds
-        another configuration, with the differences; DataFileError when it cannot be written.
+        overwrite: throw away the results that are there. Raises ConfigError when the folder holds another
+        configuration, or results on other data, with the differences; DataFileError when it cannot be
+        written, when another process holds it, and when its config.yaml is not one of ours, which is left
+        alone whatever `overwrite`.
         """
+        self._refuse_foreign()
         with clear_write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        # Before anything is cleared, and in a file that `clear` leaves: or a process that holds the folder
+        # would lose its results.
+        with exclusive(self.path / ".lock", f"Another nascurve writes to {self.path} at this moment"):
+            self._open(config, overwrite=overwrite)
+            yield
+
+    def _open(self, config: Mapping[str, Any], *, overwrite: bool) -> None:
         if overwrite:
             self.clear()
-        elif self.config.exists() and self._has_results():
-            self._refuse_other(config["experiment"])
+        elif self._has_results():
+            if not self.config.exists():
+                raise DataFileError(
+                    f"{self.path} holds results without a config.yaml. Give another out=…, or overwrite=true "
+                    "to throw them away."
+                )
+            self._refuse_other(config)
             return
-        elif self.journal.exists():
+        write_yaml(self.config, config, comment=f"{_OURS}. A folder belongs to one configuration.")
+
+    def _refuse_foreign(self) -> None:
+        try:
+            with self.config.open("rb") as file:
+                first = file.readline(200)
+        except FileNotFoundError:
+            return
+        except OSError as error:
             raise DataFileError(
-                f"{self.path} holds results without a config.yaml. Give another out=…, or overwrite=true to "
-                "throw them away."
+                f"Cannot read {self.config}: {error.strerror or error}. Give another out=…"
+            ) from error
+        if not first.startswith(f"# {_OURS}".encode()):
+            raise DataFileError(
+                f"{self.config} was not written by nascurve (expected a first line '# {_OURS} …'), and is "
+                "not replaced. Give another out=…"
             )
-        write_yaml(self.config, config, comment="Written by nascurve. A folder belongs to one configuration.")
 
     def _has_results(self) -> bool:
         return any((self.path / name).exists() for name in _RESULTS)
@@ -83,14 +115,33 @@ class ExperimentFolder:
             )
         return content
 
-    def _refuse_other(self, experiment: Mapping[str, Any]) -> None:
-        differences = differing(self.read_config()["experiment"], experiment)
-        if differences:
+    def _refuse_other(self, config: Mapping[str, Any]) -> None:
+        there = self.read_config()
+        differences = differing(there["experiment"], config["experiment"])
+        if not differences:
+            self._refuse_other_data(there, config)
+        else:
             raise ConfigError(
                 f"{self.path} holds results of another configuration:\n"
                 + "\n".join(f"  {line}" for line in differences)
                 + "\nGive another out=…, or overwrite=true to throw those results away."
             )
+
+    def _refuse_other_data(self, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        differences = differing_data(there, now)
+        if differences:
+            raise ConfigError(
+                f"{self.path} holds results on other data: the benchmark has the same name and version, but\n"
+                + "\n".join(f"  {line}" for line in differences)
+                + "\nGive another out=…, or overwrite=true to throw those results away."
+            )
+
+
+def differing_data(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The differences in what two config.yaml know of the benchmark's data: of the values that both have."""
+    sides = [side if isinstance(side := config.get("reference"), Mapping) else {} for config in (there, now)]
+    common = [key for key in sides[0] if key in sides[1]]
+    return differing(*({"reference": {key: side[key] for key in common}} for side in sides))
 
 
 def differing(there: Any, now: Any) -> list[str]:

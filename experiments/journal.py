@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nascurve.errors import DataFileError
 from nascurve.experiments.files import clear_write_errors
 from nascurve.experiments.record import RunRecord
 
 
 class Journal:
-    """An append-only file of run records, used as a context manager by one process at a time.
+    """An append-only file of run records, used as a context manager by one process at a time (the owner of
+    the folder, see ExperimentFolder).
 
     Every line carries a checksum, so that a line which a crash, a kill or a full disk cut short is
-    recognised, dropped, and its run done again; all the others hold. A second process that opens the same
-    file is refused.
+    recognised, dropped, and its run done again; all the others hold.
 
     Raises DataFileError.
     """
@@ -31,7 +30,6 @@ class Journal:
         with clear_write_errors(self._path):
             self._file = self._path.open("ab+", buffering=0)
         try:
-            self._lock()
             self._drop_torn_tail()
         except BaseException:
             self._file.close()
@@ -57,19 +55,6 @@ class Journal:
     def records(self) -> list[RunRecord]:
         """The records that are whole."""
         return list(read_records(self._path))
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows: no such lock
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DataFileError(
-                f"Another nascurve writes to {self._path.parent} at this moment. Wait until it has finished, "
-                "or give another out=…"
-            ) from error
 
     def _drop_torn_tail(self) -> None:
         self._file.seek(0)

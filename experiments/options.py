@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from nascurve import registry
 from nascurve.errors import ConfigError, did_you_mean
+from nascurve.options import integer
 from nascurve.registry import Group
 
 REQUIRED = "???"
@@ -86,36 +86,6 @@ def to_plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    return str(value)
-
-
-def positive_number(name: str, value: Any, *, hint: str = "") -> float:
-    """A finite number above 0. Raises ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise ConfigError(
-            f"{name}: expected a finite number above 0, got {value!r}.{' ' if hint else ''}{hint}"
-        )
-    return float(value)
-
-
-def integer(name: str, value: Any, *, at_least: int) -> int:
-    """An integer of at least so much. Raises ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < at_least:
-        raise ConfigError(f"{name}: expected an integer of at least {at_least}, got {value!r}.")
-    return int(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """True or false. Raises ConfigError."""
-    if not isinstance(value, bool):
-        raise ConfigError(f"{name}: expected true or false, got {value!r}.")
-    return value
-
-
-def choice(name: str, value: Any, valid: Sequence[str]) -> str:
-    """One of the names. Raises ConfigError."""
-    if value not in valid:
-        raise ConfigError(f"{name}: got {value!r}. {did_you_mean(str(value), valid)}")
     return str(value)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nascurve.experiments.usage import UsageError
+from nascurve.processes import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
         print(HELP, end="")
         return 0
     # One thread, as in `nascurve compare`: more would change the last digits of some optimizers' results.
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     import hydra
 
     from nascurve.experiments.groups import register_groups

@@ -17,9 +17,10 @@ from nascurve.experiments.config import (
 )
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.methods import LCESpec, Method, OptimizerSpec
-from nascurve.experiments.options import flag, integer, mapping, positive_number
+from nascurve.experiments.options import mapping
 from nascurve.experiments.record import RunRecord, runs_frame, write_frame
 from nascurve.experiments.source import BenchmarkSource, benchmark_title, describe_benchmark
+from nascurve.options import flag, integer, real
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -51,13 +52,12 @@ def run_job(cfg: DictConfig) -> None:
         "versions": versions(),
     }
     folder = ExperimentFolder(_folder(config, method, benchmark, seed, in_sweep=swept is not None))
-    folder.open(content, overwrite=flag("overwrite", config["overwrite"]))
-    if folder.runs.exists() and folder.evaluations.exists():
-        print(f"{folder.path}: this run is there already.")
-        return
-    _simulate(
-        method, benchmark, settings, seed, folder, title=benchmark_title(content["experiment"]["benchmark"])
-    )
+    with folder.opened(content, overwrite=flag("overwrite", config["overwrite"])):
+        if folder.runs.exists() and folder.evaluations.exists():
+            print(f"{folder.path}: this run is there already.")
+            return
+        title = benchmark_title(content["experiment"]["benchmark"])
+        _simulate(method, benchmark, settings, seed, folder, title=title)
 
 
 def _simulate(
@@ -117,7 +117,7 @@ def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
 def _settings(config: dict[str, Any], benchmark: Benchmark) -> RunSettings:
     budget_s, budget_epochs = config["budget_s"], config["budget_epochs"]
     if budget_s is not None:
-        budget_s = positive_number("budget_s", budget_s, hint=BUDGET_HINT)
+        budget_s = real("budget_s", budget_s, hint=BUDGET_HINT, above=0)
     if budget_epochs is not None:
         budget_epochs = integer("budget_epochs", budget_epochs, at_least=1)
     if budget_s is None and budget_epochs is None:

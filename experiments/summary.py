@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from nascurve.experiments.record import RunRecord
 
-_TOLERANCE = 1e-12  # of a mean, which sums in another order for every resample
+_DIGITS = 12
+_TOLERANCE = 10.0**-_DIGITS  # of a mean, which sums in another order for every resample
 
 
 class SpeedUp(NamedTuple):
@@ -51,11 +52,12 @@ def speed_up(without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float
     no speed-up (NaN), only a bound: less than (time without LCE) / budget. The interval is the percentile
     bootstrap over seeds that both have (paired); in a resample that does not reach its target the speed-up
     counts as 0, so that a lower end of 0 says: in more than 2.5 % of the resamples it is not reached at all.
+    All NaN without a common seed, or where the curves of these have no time in common.
     """
     seeds = np.intersect1d(without.seeds, with_lce.seeds)
-    if not len(seeds):
-        return SpeedUp(np.nan, np.nan, np.nan, np.nan)
     without, with_lce = without.only(seeds), with_lce.only(seeds)
+    if not (without.values.size and with_lce.values.size):
+        return SpeedUp(np.nan, np.nan, np.nan, np.nan)
     n = len(seeds)
     base_s, lce_s = _times_to_target(without, with_lce, np.full((1, n), 1 / n))
     low = high = np.nan
@@ -77,8 +79,6 @@ def _times_to_target(
 
 
 def _first_time(reached: Any, times_s: FloatArray) -> FloatArray:
-    if not reached.shape[1]:
-        return np.full(len(reached), np.inf)
     return np.where(reached.any(axis=1), times_s[reached.argmax(axis=1)], np.inf)
 
 
@@ -86,14 +86,16 @@ def paired_p_value(without: AnytimeCurves, with_lce: AnytimeCurves) -> float:
     """Two-sided Wilcoxon signed-rank test on the final values of common seeds; NaN with fewer than two.
 
     Seeds without a difference are dropped, as Wilcoxon did; when there is no difference at all it is 1.
+    Differences are rounded to 12 digits: equal ones of accuracies are ties, whatever their last bits.
     """
     from scipy import stats
 
     seeds = np.intersect1d(without.seeds, with_lce.seeds)
-    if len(seeds) < 2:
+    final, base_final = with_lce.only(seeds).final, without.only(seeds).final
+    if min(len(final), len(base_final)) < 2:
         return float("nan")
-    difference = with_lce.only(seeds).final - without.only(seeds).final
-    if np.all(np.abs(difference) <= _TOLERANCE):
+    difference = np.round(final - base_final, _DIGITS)
+    if not difference.any():
         return 1.0
     return float(stats.wilcoxon(difference).pvalue)
 
@@ -115,15 +117,15 @@ def summarise(
     *,
     budget_s: float,
     methods: Sequence[MethodKey] | None = None,
-    n_seeds: int | None = None,
+    n_runs: Mapping[MethodKey, int] | None = None,
     records: Sequence[RunRecord] = (),
 ) -> pd.DataFrame:
     """One row per optimizer × LCE, the columns of summary.csv.
 
     runs: rows of runs.parquet.  methods: the methods in order, those without a row included; default: those
-    of the rows.  n_seeds: finished runs a method, to count the runs that never had an incumbent; the
-    statistics are over the others.  records: where the totals come from; without them those columns are
-    missing.
+    of the rows.  n_runs: finished runs of each method, to count the runs that never had an incumbent; the
+    statistics are over the others. Without it (and records) only the runs of the rows are known of.
+    records: all finished runs, where the totals come from; without them those columns are missing.
     Where the best of the benchmark is not known, `metric` is test_error (1 - test accuracy): then speed-up
     and test are about that, and the columns final_regret_* are empty.
     """
@@ -142,8 +144,8 @@ def summarise(
         for column, total in (("evaluations_mean", "total_evaluations"), ("epochs_mean", "total_epochs")):
             means = grouped[total].mean()
             table[column] = [float(means.get(key, np.nan)) for key in keys]
-    elif n_seeds is not None:
-        table["n_seeds"] = n_seeds
+    elif n_runs is not None:
+        table["n_seeds"] = [n_runs[key] for key in keys]
     table["n_without_incumbent"] = table["n_seeds"] - [
         len(curves[key].seeds) if key in curves else 0 for key in keys
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nascurve.errors import ConfigError
+from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce.last_value import LastValue
 from nascurve.simulator.types import FloatArray, Prediction
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _N_FOLDS = 5
+_MAX_INT32 = 2**31 - 1
+_MAX_LEAVES = 131_072
+"""LightGBM's own limit of num_leaves; its other integers are C ints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +70,24 @@ class GradientBoosting:
         feature_fraction: float = 0.5,
         seed: int = 0,
     ) -> None:
-        if min_curves < _N_FOLDS:
-            raise ConfigError(f"GradientBoosting: expected min_curves >= {_N_FOLDS}, got {min_curves!r}.")
-        if n_rounds < 1 or num_leaves < 2 or min_data_in_leaf < 1:
-            raise ConfigError(
-                "GradientBoosting: expected n_rounds >= 1, num_leaves >= 2, min_data_in_leaf >= 1, "
-                f"got {n_rounds!r}, {num_leaves!r}, {min_data_in_leaf!r}."
-            )
-        if not (0 < learning_rate <= 1 and 0 < feature_fraction <= 1):
-            raise ConfigError(
-                "GradientBoosting: expected learning_rate and feature_fraction in (0, 1], "
-                f"got {learning_rate!r}, {feature_fraction!r}."
-            )
-        self._min_curves = min_curves
-        self._n_rounds = n_rounds
+
+        def integer(name: str, value: object, at_least: int, at_most: int = _MAX_INT32) -> int:
+            return options.integer(f"GradientBoosting.{name}", value, at_least=at_least, at_most=at_most)
+
+        def share(name: str, value: object) -> float:
+            return options.real(f"GradientBoosting.{name}", value, above=0, at_most=1)
+
+        self._min_curves = integer("min_curves", min_curves, _N_FOLDS)
+        self._n_rounds = integer("n_rounds", n_rounds, 1)
         self._params: dict[str, Any] = {
             "objective": "regression",
-            "num_leaves": num_leaves,
-            "min_data_in_leaf": min_data_in_leaf,
-            "learning_rate": learning_rate,
-            "feature_fraction": feature_fraction,
+            "num_leaves": integer("num_leaves", num_leaves, 2, _MAX_LEAVES),
+            "min_data_in_leaf": integer("min_data_in_leaf", min_data_in_leaf, 1),
+            "learning_rate": share("learning_rate", learning_rate),
+            "feature_fraction": share("feature_fraction", feature_fraction),
             "max_bin": 63,
             "min_data_in_bin": 1,
-            "seed": seed,
+            "seed": integer("seed", seed, 0),
             "num_threads": 1,
             "deterministic": True,
             "force_row_wise": True,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nascurve.errors import ConfigError
+from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.simulator.types import FloatArray, Prediction
 
@@ -18,13 +18,11 @@ class LastValue:
     std² = (default_std² + Σ d²) / (1 + m), so that `default_std` counts as one curve, and is all there is
     before the first. Not centred, because the mean is not corrected either.
 
-    default_std: in units of accuracy, > 0.
+    default_std: in units of accuracy, > 0. Raises ConfigError for any other value.
     """
 
     def __init__(self, *, default_std: float = 0.05) -> None:
-        if not (math.isfinite(default_std) and default_std > 0):
-            raise ConfigError(f"LastValue: expected default_std > 0, got {default_std!r}.")
-        self._default_std = default_std
+        self._default_std = options.real("LastValue.default_std", default_std, above=0)
         self._curves: FloatArray = np.empty((0, 0))
         self._std: dict[tuple[int, int], float] = {}
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from nascurve import options
 from nascurve.errors import ConfigError
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce.last_value import LastValue
@@ -49,20 +50,17 @@ class PowerLaw:
         recency: float = 1.0,
         noise_std: float = 0.002,
     ) -> None:
-        if not 0 < min_exponent < max_exponent < np.inf:
+        lowest = options.real("PowerLaw.min_exponent", min_exponent, above=0)
+        highest = options.real("PowerLaw.max_exponent", max_exponent, above=0)
+        if not lowest < highest:
             raise ConfigError(
-                "PowerLaw: expected 0 < min_exponent < max_exponent, "
+                "PowerLaw: expected min_exponent < max_exponent, "
                 f"got min_exponent={min_exponent!r}, max_exponent={max_exponent!r}."
             )
-        if n_exponents < 2:
-            raise ConfigError(f"PowerLaw: expected n_exponents >= 2, got {n_exponents!r}.")
-        if not 0 <= recency < np.inf:
-            raise ConfigError(f"PowerLaw: expected recency >= 0 (decades of weight), got {recency!r}.")
-        if not 0 < noise_std < np.inf:
-            raise ConfigError(f"PowerLaw: expected noise_std > 0 (in units of accuracy), got {noise_std!r}.")
-        self._exponents = np.geomspace(min_exponent, max_exponent, n_exponents)
-        self._recency = recency
-        self._noise_std = noise_std
+        size = options.integer("PowerLaw.n_exponents", n_exponents, at_least=2)
+        self._exponents = np.geomspace(lowest, highest, size)
+        self._recency = options.real("PowerLaw.recency", recency, at_least=0, hint="In decades of weight.")
+        self._noise_std = options.real("PowerLaw.noise_std", noise_std, above=0, hint="In units of accuracy.")
         self._fallback = LastValue()
         self._curves: FloatArray = np.empty((0, 0))
         self._std_factor: dict[tuple[int, int], float] = {}

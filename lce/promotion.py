@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from nascurve.errors import ConfigError
+from nascurve import options
 from nascurve.simulator.types import FloatArray, Prediction
 
 
@@ -40,13 +40,9 @@ class TopN:
     n_initial = 0
 
     def __init__(self, *, k: int, top_n: int) -> None:
-        if k < 1 or top_n < 1 or top_n > k:
-            raise ConfigError(
-                f"LCE: expected 1 <= top_n <= k, got top_n={top_n!r}, k={k!r}. "
-                "k candidates are trained to e_few, the top_n of them to the end."
-            )
-        self.round_size = k
-        self._top_n = top_n
+        self.round_size = options.integer("LCE.k", k, at_least=1)
+        hint = f"k={k} candidates are trained to e_few, the top_n best of them to the end."
+        self._top_n = options.integer("LCE.top_n", top_n, at_least=1, at_most=self.round_size, hint=hint)
 
     def select(self, prediction: Prediction, history: FloatArray) -> Sequence[int]:
         return _best_first(prediction)[: self._top_n]
@@ -65,12 +61,8 @@ class HistoryThreshold:
     round_size = 1
 
     def __init__(self, *, top_fraction: float, n_initial: int) -> None:
-        if not 0 < top_fraction <= 1:
-            raise ConfigError(f"LCE: expected top_fraction in (0, 1], got {top_fraction!r}.")
-        if n_initial < 0:
-            raise ConfigError(f"LCE: expected n_initial >= 0, got {n_initial!r}.")
-        self.n_initial = n_initial
-        self._top_fraction = top_fraction
+        self._top_fraction = options.real("LCE.top_fraction", top_fraction, above=0, at_most=1)
+        self.n_initial = options.integer("LCE.n_initial", n_initial, at_least=0)
 
     def select(self, prediction: Prediction, history: FloatArray) -> Sequence[int]:
         threshold = -np.inf

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from nascurve import options
 from nascurve.errors import CapabilityError, ConfigError, ProtocolError
 from nascurve.lce._epochs import checked_setting, resolve
 from nascurve.lce._ledger import Ledger, Run
@@ -63,6 +64,9 @@ class LCE:
         elif promotion == "history":
             self._rule = HistoryThreshold(top_fraction=top_fraction, n_initial=n_initial)
         elif isinstance(promotion, PromotionRule):
+            name = type(promotion).__name__
+            options.integer(f"{name}.round_size", promotion.round_size, at_least=1)
+            options.integer(f"{name}.n_initial", promotion.n_initial, at_least=0)
             self._rule = promotion
         else:
             raise ConfigError(

@@ -9,11 +9,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing.connection import wait
 from typing import Any, Literal
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Environment variables from which the numerical libraries take their number of threads when they load."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use; where the system does not say, those that there are."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -32,7 +40,7 @@ def worker_pool(
     Spawned workers do not import the caller's main module: they need nothing of it, and a script without an
     `if __name__ == "__main__"` guard would run again in each of them.
     """
-    pool = ProcessPoolExecutor(
+    pool = _QuietPool(
         max_workers=processes,
         mp_context=multiprocessing.get_context(start),
         initializer=_begin,
@@ -51,6 +59,28 @@ def worker_pool(
         pool.shutdown()
 
 
+class _QuietPool(ProcessPoolExecutor):
+    """Starts its workers, which it does on submission, with SIGINT blocked: they inherit that. A Ctrl-C while
+    they still import would end each of them with a traceback, before `_begin` can ignore it."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _interrupts_held_back():
+            return super().submit(function, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """One that comes meanwhile is raised at the end. Nothing on Windows, where masks do not exist."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -67,8 +97,8 @@ def _die_with_parent() -> None:
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Literal, cast
 
 from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
+from nascurve.options import integer
 from nascurve.simulator.types import Benchmark, Extrapolator, Optimizer, SearchSpace
 
 Group = Literal["optimizers", "benchmarks", "extrapolators", "search_spaces"]
@@ -70,9 +71,19 @@ def load_benchmark(id: str, **options: Any) -> Benchmark:  # noqa: A002
 
 
 def create_optimizer(id: str, space: SearchSpace, *, seed: int, **options: Any) -> Optimizer:  # noqa: A002
-    """Create an optimizer: `create_optimizer("re", bench.space, seed=0, population_size=20)`."""
+    """Create an optimizer: `create_optimizer("re", bench.space, seed=0, population_size=20)`.
+
+    Raises UnknownIdError, or ConfigError for an option it does not have, a value out of its range, or a space
+    that is not a search space.
+    """
     import numpy as np
 
+    seed = integer("seed", seed, at_least=0)
+    if isinstance(space, type) or not all(hasattr(space, name) for name in ("name", "sample")):
+        raise ConfigError(
+            f"space: expected a SearchSpace, got {space!r:.200}. Give the benchmark's, benchmark.space, or "
+            "create_search_space('cell201')."
+        )
     return cast("Optimizer", _create("optimizers", id, space, rng=np.random.default_rng(seed), **options))
 
 

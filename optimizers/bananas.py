@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from nascurve.optimizers import options
+from nascurve import options
 from nascurve.optimizers.acquisitions import ACQUISITIONS, acquire
 from nascurve.optimizers.base import AskTellOptimizer
 from nascurve.optimizers.ensemble import Ensemble
@@ -22,8 +22,8 @@ class Bananas(AskTellOptimizer):
 
     No network (by `space.key`) is proposed twice while others can be found. A batch is chosen when the last
     one has been handed out, whatever is pending, so any `ask(n)` is served. Only complete results are learnt
-    from; a trial that was given up (STOPPED) is not proposed again. As long as fewer than two results are
-    complete, trials stay random.
+    from; a trial that was given up (STOPPED) is not proposed again. `n_initial` counts trials asked for, not
+    completed; as long as fewer than two results are complete, trials stay random.
 
     Source: White, Neiswanger, Savani, "BANANAS: Bayesian optimization with neural architectures for neural
     architecture search" (AAAI 2021), and its code naszilla. Deviations (docs/optimizers.md has the

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nascurve import options
 from nascurve.errors import ConfigError
-from nascurve.optimizers import options
 from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:

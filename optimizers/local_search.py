@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from nascurve.optimizers import options
+from nascurve import options
 from nascurve.optimizers.base import AskTellOptimizer
 from nascurve.simulator.types import Architecture, SearchSpace, State
 
@@ -23,11 +23,13 @@ class LocalSearch(AskTellOptimizer):
     architecture not yet expanded.
 
     Source: White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021), and
-    its code naszilla. Deviations, all for asynchronous use, and without effect on one worker: the walk begins
-    from the best start told so far once all starts are out; any complete result better than the centre is an
-    improvement, from whichever trial; while the last neighbours are still being trained, further random
-    starts are drawn, which count for the next restart. A trial that was given up (STOPPED) is tried, but no
-    improvement.
+    its code naszilla. Deviations, all for results that come late: the walk begins from the best start told so
+    far once all starts are out; any complete result better than the centre is an improvement, from whichever
+    trial; while the last neighbours are still being trained, further random starts are drawn, which count for
+    the next restart. They change nothing when each trial is told before the next is asked for, as on one
+    worker without LCE. They matter on several workers, and inside LCE on one worker too, since it asks for
+    its k candidates at once: up to k neighbours of one centre are out before any of them can move it. A trial
+    that was given up (STOPPED) is tried, but no improvement.
 
     n_initial: random architectures before the first walk.
     n_restart: random architectures before each further walk; None means `n_initial`.

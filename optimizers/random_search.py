@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nascurve.optimizers import options
+from nascurve import options
 from nascurve.optimizers.base import AskTellOptimizer
 from nascurve.simulator.types import Architecture, SearchSpace, State
 

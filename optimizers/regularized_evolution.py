@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from nascurve.optimizers import options
+from nascurve import options
 from nascurve.optimizers.base import AskTellOptimizer
 from nascurve.simulator.types import Architecture, SearchSpace, State
 
@@ -20,8 +20,9 @@ class RegularizedEvolution(AskTellOptimizer):
     Source: Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architecture search" (AAAI
     2019), Algorithm 1. Deviations: mutation is the space's own elementary change; a child is asked for
     whenever a worker is free, so while results are pending the tournament runs among the members that are
-    there. A trial that was given up (STOPPED) never enters the population, which may thus still grow when
-    evolution begins; as long as it is empty, trials stay random.
+    there. The random trials at the start are counted as they are asked for, not as they finish, and a trial
+    that was given up (STOPPED) never enters the population, which may thus still grow when evolution begins;
+    as long as it is empty, trials stay random.
 
     population_size: members alive, and random trials at the start.
     sample_size: members that a tournament draws; at most `population_size` without replacement.
@@ -43,7 +44,7 @@ class RegularizedEvolution(AskTellOptimizer):
         self._population_size = options.integer("population_size", population_size, at_least=1)
         self._replacement = options.flag("replacement", replacement)
         self._sample_size = options.integer(
-            "sample_size", sample_size, at_least=1, at_most=None if replacement else population_size
+            "sample_size", sample_size, at_least=1, at_most=None if replacement else self._population_size
         )
         self._n_mutations = options.integer("n_mutations", n_mutations, at_least=1)
         self._population: deque[tuple[float, Architecture]] = deque(maxlen=self._population_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nascurve.simulator.result import EvaluationRecord
@@ -15,7 +16,8 @@ class Ledger:
     """Counts evaluations in order of their finish and keeps the incumbent: the highest validation accuracy at
     the benchmark's last epoch, the first one found where several share it.
 
-    The incumbent is chosen by what the search saw, and reported by `benchmark.true_test_acc`.
+    The incumbent is chosen by what the search saw, and reported by `benchmark.true_test_acc`. A diverged
+    training, whose validation accuracy is NaN, counts like any other, but never is the incumbent.
     """
 
     def __init__(self, benchmark: Benchmark) -> None:
@@ -81,10 +83,17 @@ class Ledger:
         return [EvaluationRecord._make(row) for row in self.rows]
 
     def to_rows(self) -> list[list[Any]]:
-        """The book as JSON can hold it. Who was the incumbent follows from the rest and is left out."""
-        return [[row[0], str(row[1]), *row[2:-1]] for row in self.rows]
+        """The book as JSON can hold it, NaN as None. Who was the incumbent follows from the rest and is left
+        out."""
+        return [[row[0], str(row[1]), *row[2:-2], _or_none(row[-2])] for row in self.rows]
 
     def replay(self, rows: list[list[Any]], space: SearchSpace) -> None:
         """Count what `to_rows` gave."""
         for trial_id, text, *rest in rows:
+            if rest[-1] is None:
+                rest[-1] = math.nan
             self.count(trial_id, space.parse(text), *rest)
+
+
+def _or_none(val_acc: float) -> float | None:
+    return None if math.isnan(val_acc) else val_acc

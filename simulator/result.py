@@ -16,7 +16,8 @@ class EvaluationRecord(NamedTuple):
     """One counted evaluation: training run `trial_id` was trained by a worker to epoch `epochs`.
 
     charged_epochs, charged_s: what it was charged, which is less than the whole for a resumed training.
-    training_seed: index of the benchmark's training run.  val_acc: after the last epoch trained.
+    training_seed: index of the benchmark's training run.  val_acc: after the last epoch trained; NaN when the
+    run had diverged by then, in which case it is never the incumbent.
     is_incumbent: whether it became the incumbent when it finished.
     """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from numbers import Integral, Real
 from typing import Any
 
+from nascurve import options
 from nascurve.errors import ConfigError
 from nascurve.simulator.types import BenchmarkInfo, Optimizer
 
@@ -29,14 +29,14 @@ class Settings:
     def __post_init__(self) -> None:
         put = object.__setattr__
         if self.budget_s is not None:
-            put(self, "budget_s", _positive_seconds(self.budget_s))
+            hint = "To limit a run by something else, give budget_epochs or max_evaluations."
+            put(self, "budget_s", options.real("budget_s", self.budget_s, above=0, hint=hint))
         for name, lowest in (("budget_epochs", 1), ("max_evaluations", 1), ("seed", 0), ("workers", 1)):
             value = getattr(self, name)
             if value is not None or name in ("seed", "workers"):
-                put(self, name, _integer(name, value, lowest))
+                put(self, name, options.integer(name, value, at_least=lowest))
         for name in ("resume", "charge_decisions"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"{name}: expected True or False, got {getattr(self, name)!r}.")
+            options.flag(name, getattr(self, name))
         if self.budget_s is None and self.budget_epochs is None and self.max_evaluations is None:
             raise ConfigError(
                 "No budget: the run would never end. Give budget_s (simulated seconds), budget_epochs or "
@@ -77,18 +77,3 @@ def refuse_other_config(*, saved: dict[str, Any], now: dict[str, Any]) -> None:
             f"Expected the settings that the state was saved with, got others: {'; '.join(differences)}. "
             "Take the saved settings (Simulation.load does), or start the run anew."
         )
-
-
-def _positive_seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise ConfigError(
-            f"budget_s: expected a positive, finite number of simulated seconds, got {value!r}. "
-            "To limit a run by something else, give budget_epochs or max_evaluations."
-        )
-    return float(value)
-
-
-def _integer(name: str, value: Any, lowest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < lowest:
-        raise ConfigError(f"{name}: expected an integer of at least {lowest}, got {value!r}.")
-    return int(value)

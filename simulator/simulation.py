@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nascurve.errors import ConfigError, DataFileError, NascurveError, ProtocolError
+from nascurve.simulator.arguments import check_arguments
 from nascurve.simulator.ledger import Ledger
 from nascurve.simulator.result import RunResult
 from nascurve.simulator.settings import Settings, refuse_other_config, run_config
@@ -55,6 +56,7 @@ class Simulation:
         max_evaluations: int | None = None,
         progress: Progress | None = None,
     ) -> None:
+        check_arguments(optimizer, benchmark)
         self.settings = Settings(
             budget_s=budget_s,
             budget_epochs=budget_epochs,

@@ -57,12 +57,15 @@ class TrainingRun:
         return until_s - self._elapsed_s.item(after - 1) if after else until_s
 
     def val_acc(self, epoch: int) -> float:
-        """Validation accuracy after an epoch. Raises ProtocolError when it does not lie in [0, 1]."""
+        """Validation accuracy after an epoch, NaN when the run has diverged. Raises ProtocolError for any
+        number outside [0, 1]."""
         if self._curve is None:
             raise self._no_curve()
         value: float = self._curve.val_acc.item(epoch - 1)
-        if not 0.0 <= value <= 1.0:
-            raise self._bad_curve(f"a validation accuracy in [0, 1] after epoch {epoch}", f"{value}")
+        if value < 0.0 or value > 1.0:  # false for NaN
+            raise self._bad_curve(
+                f"a validation accuracy in [0, 1], or NaN once diverged, after epoch {epoch}", f"{value}"
+            )
         return value
 
     def observed(self, epochs: int) -> LearningCurve:

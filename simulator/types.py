@@ -80,7 +80,8 @@ def _read_only(values: Any, name: str, epochs: int | None) -> FloatArray:
 class LearningCurve:
     """One training run, epoch by epoch. All arrays have shape (epochs,), are copied in and read-only.
 
-    val_acc:    validation accuracy after each epoch, in [0, 1].
+    val_acc:    validation accuracy after each epoch, in [0, 1]; of a diverged run it may be NaN, from the
+                epoch of divergence to the end. NaN is worse than any number.
     epoch_s:    seconds that each epoch cost (training and evaluation), per epoch.
     test_acc:   test accuracy after each epoch, NaN where it was not measured; None in what optimizers see.
     val_loss, train_loss: where the benchmark has them.

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from nascurve import load_benchmark
+from nascurve.locks import exclusive
 
 FAST = ["benchmark=synthetic", "budget_trainings=10"]
 SLOW = [
@@ -235,6 +236,17 @@ def test_run_and_sweep(tmp_path: Path) -> None:
     other = nascurve("run", *FAST, "optimizer=rs", "out=a", cwd=tmp_path)
     assert other.returncode == 1
     assert "holds results of another configuration" in other.stderr
+
+
+def test_run_and_compare_leave_a_folder_to_the_process_that_holds_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with exclusive(tmp_path / "a" / ".lock", "this test"):
+        for args in (["run", "optimizer=rs"], ["compare", "optimizers=[rs]"]):
+            done = nascurve(*args, *FAST, "out=a", "overwrite=true", cwd=tmp_path)
+            assert done.returncode == 1
+            assert "Another nascurve writes to a at this moment" in done.stderr
+            assert "Traceback" not in done.stderr
+    assert [path.name for path in (tmp_path / "a").iterdir()] == [".lock"]
 
 
 def test_list_shows_everything_registered(tmp_path: Path) -> None:

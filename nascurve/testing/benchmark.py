@@ -24,8 +24,9 @@ class _Stranger:
 def check_benchmark(bench: Benchmark, n: int = 20) -> None:
     """Check everything that `Benchmark` promises, on n sampled architectures and all their training seeds.
 
-    Raises AssertionError with the first broken rule. A benchmark that does not hold every architecture of its
-    space (ArchitectureError) is checked on those it holds; at least one in 50 n must be.
+    Raises AssertionError with the first broken rule. The validation accuracy of a diverged run may be NaN,
+    from the epoch of divergence to the end. A benchmark that does not hold every architecture of its space
+    (ArchitectureError) is checked on those it holds; at least one in 50 n must be.
     """
     info = bench.info
     require(
@@ -89,7 +90,10 @@ def _check_curve(curve: LearningCurve, max_epochs: int, metrics: Sequence[str], 
             require(values.shape == (max_epochs,), f"{name} has shape (max_epochs,): {where}")
             require(values.dtype == np.float64, f"{name} is float64: {where}")
             require(not values.flags.writeable, f"{name} is read-only: {where}")
-    require(((curve.val_acc >= 0) & (curve.val_acc <= 1)).all(), f"val_acc lies in [0, 1]: {where}")
+    diverged = np.isnan(curve.val_acc)
+    require((diverged[1:] >= diverged[:-1]).all(), f"val_acc is NaN to the end once it is NaN: {where}")
+    measured = curve.val_acc[~diverged]
+    require(((measured >= 0) & (measured <= 1)).all(), f"val_acc lies in [0, 1] or is NaN: {where}")
     require((np.isfinite(curve.epoch_s) & (curve.epoch_s >= 0)).all(), f"epoch_s is finite and >= 0: {where}")
     if curve.test_acc is not None:
         known = curve.test_acc[~np.isnan(curve.test_acc)]

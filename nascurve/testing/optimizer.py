@@ -23,6 +23,8 @@ from nascurve.simulator.types import (
 BuildOptimizer = Callable[[np.random.Generator], Optimizer]
 Record = tuple[int, str, int | None]
 """Id, architecture and epochs of a trial."""
+_DIVERGENCE = 32
+"""Runs diverge after 0 to 31 epochs, most of them thus later than a curve is long."""
 
 
 def check_optimizer(
@@ -38,9 +40,10 @@ def check_optimizer(
 
     Trials are well formed (fresh ids or proper resumes, architectures of the space, valid epochs); `ask(n)`
     gives at most n, and some unless it waits for a result; results may come one by one, in any order, many
-    at once, and STOPPED; a foreign trial is refused and spoils nothing; the same generator gives the same
-    trials whatever the global random state; a state taken at any moment survives JSON, and a fresh optimizer
-    goes on from it identically. Curves carry no test accuracy, as in a simulation.
+    at once, STOPPED, and of diverged runs (NaN); a foreign trial is refused and spoils nothing; the same
+    generator gives the same trials whatever the global random state; a state taken at any moment survives
+    JSON, and a fresh optimizer goes on from it identically. Curves carry no test accuracy, as in a
+    simulation.
 
     build: builds the optimizer on `space` with the given generator: `lambda rng: Mine(space, rng=rng)`.
     max_epochs: length of a full curve.
@@ -228,9 +231,10 @@ def _saved(optimizer: Optimizer) -> str:
 
 
 def _evaluation(trial: Trial, epochs: int, status: Status) -> Evaluation:
-    """A curve that rises to a final accuracy drawn by hashing the architecture."""
-    final = zlib.crc32(str(trial.arch).encode()) / 2**32
-    val_acc = final * (1 - 0.5 / np.arange(1.0, epochs + 1))
+    """A curve that rises to a final accuracy drawn by hashing the architecture; some turn NaN on the way."""
+    drawn = zlib.crc32(str(trial.arch).encode())
+    val_acc = drawn / 2**32 * (1 - 0.5 / np.arange(1.0, epochs + 1))
+    val_acc[drawn % _DIVERGENCE :] = np.nan
     curve = LearningCurve(val_acc=val_acc, epoch_s=np.ones(epochs))
     return Evaluation(trial=trial, curve=curve, started_s=0.0, finished_s=float(epochs), status=status)
 

@@ -108,7 +108,7 @@ def test_only_one_collector_at_a_time(task: MnistAffine, tmp_path: Path) -> None
 
     with (tmp_path / "collection.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(DataFileError, match="another `nascurve collect`"):
+        with pytest.raises(DataFileError, match="Another `nascurve collect`"):
             collect(task, NETWORKS, [0], tmp_path)
 
 

@@ -31,3 +31,6 @@ def test_crossing_and_noise_show() -> None:
     assert wild.share_drop_over_5_points > calm.share_drop_over_5_points
     assert all(label and value for label, value in wild.lines())
     assert np.isfinite(wild.tau_cost_test)
+    assert np.isnan(wild.tau_seeds[0])
+    seeds = Description.of(SyntheticBenchmark(noise=0.01, n_seeds=2))
+    assert 0.7 < seeds.tau_seeds[1] < seeds.tau_seeds[0] < 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -177,8 +178,17 @@ def test_crossing_is_the_share_of_pairs_that_change_order(crossing, max_epochs):
 
 
 def test_more_crossing_than_there_can_be():
-    with pytest.raises(ConfigError, match="at most"):
+    with pytest.raises(ConfigError, match=r"crossing: 0\.45 is more.*give at most") as caught:
         SyntheticBenchmark(crossing=0.45)
+    most = float(re.search(r"at most (\S+)", str(caught.value))[1])
+    assert 0.2 < most < 0.45
+    SyntheticBenchmark(crossing=most)
+
+
+def test_a_single_epoch_has_no_crossings():
+    with pytest.raises(ConfigError, match=r"cannot cross at all: give crossing=0 "):
+        SyntheticBenchmark(max_epochs=1)
+    SyntheticBenchmark(max_epochs=1, crossing=0)
 
 
 def test_cost_spread():

@@ -80,7 +80,7 @@ def test_compiled_and_torch_networks_are_the_same_function(network: Network) -> 
     )
     expected = F.cross_entropy(logits[0], torch.from_numpy(labels))
     expected.backward()
-    assert loss == pytest.approx(float(expected), rel=1e-5)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
 
     reference = torch.nn.Parameter(packed.parameters.detach().clone())
     reference.grad = packed.parameters.grad
@@ -116,6 +116,11 @@ def test_result_does_not_depend_on_what_was_trained_before(prepared: PreparedTas
     np.testing.assert_array_equal(first.val_loss, again.val_loss)
     np.testing.assert_array_equal(first.val_correct, again.val_correct)
     assert first.val_loss[0, 0] != other_seed.val_loss[0, 0]
+
+
+def test_training_leaves_the_processor_s_mode_as_it_was(prepared: PreparedTask) -> None:
+    train_network(prepared, NETWORKS[1], seed=0, epochs=1)
+    assert np.float32(1e-40) * np.float32(1.0) > 0
 
 
 def test_pack_neighbours_do_not_matter(prepared: PreparedTask) -> None:

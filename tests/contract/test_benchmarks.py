@@ -37,6 +37,11 @@ def _remade(curve, **changes):
     return LearningCurve(**(columns | changes))
 
 
+def _gap(curve):
+    """Diverged in the middle, and sound again."""
+    return np.where(np.arange(len(curve)) == 10, np.nan, curve.val_acc)
+
+
 def _value(pair):
     return pair[1]
 
@@ -60,6 +65,10 @@ _noise = np.random.default_rng(0)
         (
             {"query_many": lambda b, a, s: [_remade(c, val_acc=c.val_acc * 100) for c in b.query_many(a, s)]},
             r"\[0, 1\]",
+        ),
+        (
+            {"query_many": lambda b, a, s: [_remade(c, val_acc=_gap(c)) for c in b.query_many(a, s)]},
+            "NaN to the end",
         ),
         (
             {"query_many": lambda b, a, s: [_remade(c, epoch_s=-c.epoch_s) for c in b.query_many(a, s)]},

@@ -53,7 +53,9 @@ def test_processes_and_resume_change_no_byte(tmp_path: Path) -> None:
         assert (tmp_path / "two" / name).read_bytes() == first
         assert (tmp_path / "three" / name).read_bytes() == first
     names = {path.name for path in (tmp_path / "one").iterdir()}
-    assert names == {"config.yaml", "runs.jsonl", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf"}
+    assert names == {
+        *("config.yaml", "runs.jsonl", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf", ".lock")
+    }
 
 
 def test_objects_in_this_process_and_in_forks_agree() -> None:

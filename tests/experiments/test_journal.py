@@ -73,17 +73,6 @@ def test_a_file_of_zeros_as_after_a_power_cut(path: Path) -> None:
         assert [one.seed for one in journal.records()] == [0, 1, 2, 3]
 
 
-def test_a_second_writer_is_refused(path: Path) -> None:
-    with (
-        Journal(path),
-        pytest.raises(DataFileError, match=r"Another nascurve writes to .* out="),
-        Journal(path),
-    ):
-        pass
-    with Journal(path):
-        pass  # and is welcome afterwards
-
-
 def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 

@@ -11,6 +11,7 @@ from nascurve.errors import ConfigError, UnknownIdError
 from nascurve.experiments import options
 from nascurve.experiments.methods import read_methods
 from nascurve.experiments.options import OptionSchema
+from nascurve.options import real
 
 
 def test_the_schema_of_an_optimizer_is_its_constructor_without_what_the_simulator_gives() -> None:
@@ -53,9 +54,9 @@ def test_bad_seeds(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "7", None, True])
-def test_not_a_positive_number(value: Any) -> None:
+def test_a_budget_is_a_positive_number(value: Any) -> None:
     with pytest.raises(ConfigError, match="budget_s"):
-        options.positive_number("budget_s", value)
+        real("budget_s", value, above=0)
 
 
 def test_methods_are_all_pairs_in_order() -> None:

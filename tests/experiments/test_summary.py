@@ -1,6 +1,7 @@
 """Curves, speed-ups and tests, on runs whose answer is known."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -59,6 +60,23 @@ def test_only_seeds_that_both_have_are_compared() -> None:
     assert speed_up(full, fast, budget_s=200).value == pytest.approx(100 / 40)
 
 
+def test_a_late_seed_that_only_one_has_does_not_cut_the_curves_of_the_others() -> None:
+    late = AnytimeCurves.of(runs({("a", "none"): [*SLOW, [(150, 0.9)]]}), "regret")
+    assert late.times_s.tolist() == [150]
+    assert late.only(np.array([0, 1])).times_s[0] == 20
+    assert speed_up(late, curves(FAST), budget_s=200) == speed_up(curves(SLOW), curves(FAST), budget_s=200)
+
+
+def test_without_a_time_that_all_seeds_share_there_is_no_number_and_no_warning() -> None:
+    nowhere = [[(10.0, 0.3), (50.0, math.nan)], [(50.0, 0.2), (55.0, math.nan)]]
+    assert not curves(nowhere).values.size
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert all(map(math.isnan, speed_up(curves(nowhere), curves(FAST), budget_s=200)))
+        assert all(map(math.isnan, speed_up(curves(SLOW), curves(nowhere), budget_s=200)))
+        assert math.isnan(paired_p_value(curves(SLOW), curves(nowhere)))
+
+
 def test_wilcoxon_is_paired_by_seed() -> None:
     rng = np.random.default_rng(1)
     base = rng.random(20)
@@ -66,6 +84,14 @@ def test_wilcoxon_is_paired_by_seed() -> None:
     a, b = (curves([[(1.0, float(value))] for value in values]) for values in (base, other))
     assert paired_p_value(a, b) == pytest.approx(stats.wilcoxon(base, other).pvalue)
     assert paired_p_value(a, b) < 1e-4 < stats.mannwhitneyu(base, other).pvalue
+
+
+def test_differences_that_are_equal_but_for_their_last_bits_are_ties() -> None:
+    base = np.array([0.1, 0.2, 0.3, 0.7, 0.15, 0.4])
+    other = base + np.array([0.1, 0.1, 0.1, -0.1, -0.2, 0.3])
+    assert len(np.unique(np.abs(other - base))) > 3  # not all differences of 0.1 are the same float
+    a, b = (curves([[(1.0, float(value))] for value in values]) for values in (base, other))
+    assert paired_p_value(a, b) == stats.wilcoxon([1, 1, 1, -1, -2, 3]).pvalue
 
 
 def test_no_difference_at_all_has_p_one_and_one_seed_none() -> None:
@@ -100,11 +126,15 @@ def test_summary_has_the_promised_columns_and_one_row_a_method() -> None:
 
 def test_methods_and_seeds_without_an_incumbent_are_counted() -> None:
     table = summarise(
-        runs({("a", "none"): SLOW}), budget_s=200, methods=[("a", "none"), ("a", "x")], n_seeds=3
+        runs({("a", "none"): SLOW}),
+        budget_s=200,
+        methods=[("a", "none"), ("a", "x")],
+        n_runs={("a", "none"): 3, ("a", "x"): 4},
     )
-    assert table["n_without_incumbent"].tolist() == [1, 3]
+    assert table["n_seeds"].tolist() == [3, 4]
+    assert table["n_without_incumbent"].tolist() == [1, 4]
     assert math.isnan(table["final_regret_mean"][1])
-    assert "a, x: 3 of 3 runs" in format_summary(table)
+    assert "a, x: 4 of 4 runs" in format_summary(table)
 
 
 def test_where_the_best_is_unknown_it_is_about_test_error() -> None:

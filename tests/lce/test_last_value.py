@@ -36,7 +36,7 @@ def test_default_std_without_curves_that_reach_the_epoch() -> None:
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
 def test_bad_default_std(bad: float) -> None:
-    with pytest.raises(ConfigError, match="default_std > 0"):
+    with pytest.raises(ConfigError, match=r"LastValue\.default_std: expected a finite number above 0"):
         LastValue(default_std=bad)
 
 

@@ -18,7 +18,7 @@ from .fakes import Number, NumberBenchmark, Scripted, full, make_benchmark, with
     ("options", "message"),
     [
         ({}, "No budget.*budget_s.*budget_epochs"),
-        ({"budget_s": 0}, "budget_s: expected a positive, finite number.*got 0"),
+        ({"budget_s": 0}, "budget_s: expected a finite number above 0, got 0.*budget_epochs or max_ev"),
         ({"budget_s": -1.5}, "budget_s.*got -1.5"),
         ({"budget_s": float("nan")}, "budget_s.*got nan"),
         ({"budget_s": float("inf")}, "budget_s.*got inf"),
@@ -33,7 +33,7 @@ from .fakes import Number, NumberBenchmark, Scripted, full, make_benchmark, with
         ({"budget_s": 1, "workers": None}, "workers.*got None"),
         ({"budget_s": 1, "seed": -1}, "seed: expected an integer of at least 0, got -1"),
         ({"budget_s": 1, "seed": 0.5}, "seed.*got 0.5"),
-        ({"budget_s": 1, "resume": "no"}, "resume: expected True or False, got 'no'"),
+        ({"budget_s": 1, "resume": "no"}, "resume: expected true or false, got 'no'"),
         ({"budget_s": 1, "charge_decisions": 1}, "charge_decisions.*got 1"),
     ],
 )
@@ -120,8 +120,7 @@ def test_epochs_that_are_no_fidelity() -> None:
         ({"epoch_s": [1, 1, 1, np.inf, 1, 1]}, "finite epoch_s, none of them negative.*inf"),
         ({"epoch_s": [1, 1, 1, -0.5, 1, 1]}, "finite epoch_s, none of them negative.*-0.5"),
         ({"epoch_s": [0.0] * 6}, "charges no time for 'number-1'.*budget_epochs"),
-        ({"val_acc": [0.5] * 5 + [np.nan]}, r"validation accuracy in \[0, 1\] after epoch 6, got nan"),
-        ({"val_acc": [50.0] * 6}, r"validation accuracy in \[0, 1\] after epoch 6, got 50.0"),
+        ({"val_acc": [50.0] * 6}, r"validation accuracy in \[0, 1\].* after epoch 6, got 50.0"),
         ({"val_acc": [-0.1] * 6}, r"validation accuracy in \[0, 1\]"),
     ],
 )

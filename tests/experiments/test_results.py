@@ -1,0 +1,107 @@
+"""Tables of results that are read back say nothing of runs that nobody did."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nascurve
+from nascurve.errors import ConfigError
+from nascurve.experiments.compare import ComparisonResult, compare
+from nascurve.experiments.folder import ExperimentFolder
+from nascurve.experiments.record import RunRecord, runs_frame, write_frame
+from nascurve.experiments.results import read_results
+from nascurve.experiments.table import format_summary
+
+from .fakes import Wrapped
+
+quick: Callable[..., ComparisonResult] = functools.partial(compare, lce="none", quiet=True)
+NO_TRAINING = "finished no full training"
+
+
+def run_folder(path: Path, optimizer: str, seed: int, *, budget_s: float, **more: Any) -> None:
+    """As `nascurve run` writes it, in a sweep."""
+    bench = Wrapped()
+    result = nascurve.simulate(
+        nascurve.create_optimizer(optimizer, bench.space, seed=seed), bench, seed=seed, budget_s=budget_s
+    )
+    method = {"optimizer": {"id": optimizer, "label": optimizer}, "lce": {"label": "none"}}
+    config = {
+        "experiment": {
+            "benchmark": {"name": "wrapped", "version": 1, "kind": "synthetic"},
+            "seeds": [seed],
+            "run": {"budget_s": 100.0},
+            "methods": [method],
+        },
+        "swept": more.pop("swept", {}),
+        "reference": {"mean_training_s": 4.0, **more},
+    }
+    folder = ExperimentFolder(path)
+    with folder.opened(config, overwrite=False):
+        write_frame(runs_frame([RunRecord.of((optimizer, "none"), result, 0.0)]), folder.runs)
+
+
+def test_a_sweep_counts_the_runs_of_each_method(tmp_path: Path) -> None:
+    for seed in range(3):
+        run_folder(tmp_path / f"rs-{seed}", "rs", seed, budget_s=1000)
+    run_folder(tmp_path / "re-1", "re", 1, budget_s=1000)
+    run_folder(tmp_path / "ls-0", "ls", 0, budget_s=1e-3)  # a run without an incumbent
+    for k in (4, 8):  # the same run, whatever the options of LCE: counted once
+        run_folder(tmp_path / f"ls-1-{k}", "ls", 1, budget_s=1e-3, swept={"lce.k": k})
+    table = read_results(tmp_path).summarise().set_index("optimizer")
+    assert table["n_seeds"].to_dict() == {"rs": 3, "re": 1, "ls": 2}
+    assert table["n_without_incumbent"].to_dict() == {"rs": 0, "re": 0, "ls": 2}
+    text = format_summary(table.reset_index())
+    assert "ls, none: 2 of 2 runs" in text
+    assert text.count(NO_TRAINING) == 1
+
+
+def test_one_run_alone_is_known_to_have_finished(tmp_path: Path) -> None:
+    run_folder(tmp_path / "rs", "rs", 0, budget_s=1e-3)
+    assert "rs, none: 1 of 1 runs" in format_summary(read_results(tmp_path / "rs").summarise())
+
+
+@pytest.mark.parametrize("journal", ["deleted", "torn"])
+def test_without_the_journal_nothing_is_claimed_of_runs_that_may_have_failed(
+    tmp_path: Path, journal: str
+) -> None:
+    flaky = ("flaky", _failing_in_third_call())
+    with pytest.warns(UserWarning, match="no luck"):
+        quick([flaky], Wrapped(), seeds=3, budget_s=1000, out=tmp_path)
+    assert read_results(tmp_path).summarise()["n_seeds"].tolist() == [2]
+    path = tmp_path / "runs.jsonl"
+    if journal == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-40])
+    table = read_results(tmp_path).summarise()
+    assert table["n_seeds"].tolist() == [2]
+    assert table["n_without_incumbent"].tolist() == [0]
+    assert NO_TRAINING not in format_summary(table)
+
+
+def _failing_in_third_call() -> Callable[..., Any]:
+    calls: list[int] = []
+
+    def factory(space: Any, *, rng: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:  # the check before all runs, seed 0, seed 1
+            raise ValueError("no luck")
+        return nascurve.registry.component("optimizers", "rs")(space, rng=rng)
+
+    return factory
+
+
+def test_comparisons_are_not_drawn_as_if_they_were_runs_of_a_sweep(tmp_path: Path) -> None:
+    quick(["rs", "re"], Wrapped(), seeds=2, budget_s=50, out=tmp_path / "one")
+    with pytest.raises(ConfigError, match="one in it holds a comparison"):
+        read_results(tmp_path)
+
+
+def test_runs_on_different_data_are_not_drawn_together(tmp_path: Path) -> None:
+    run_folder(tmp_path / "a", "rs", 0, budget_s=50, data_sha256="aaa")
+    run_folder(tmp_path / "b", "rs", 1, budget_s=50, data_sha256="bbb")
+    with pytest.raises(ConfigError, match=r"reference\.data_sha256: aaa there, bbb now"):
+        read_results(tmp_path)

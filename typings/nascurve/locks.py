@@ -1,0 +1,1 @@
+../../nascurve/locks.py

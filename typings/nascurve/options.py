@@ -1,0 +1,1 @@
+../../nascurve/options.py
