@@ -23,7 +23,7 @@ _Key = tuple[str, int]
 
 
 def measure(settings: Settings) -> list[Line]:
-    """Final true test regret of our settings minus that of naszilla's settings, by seed.
+    """True test regret of our settings minus that of naszilla's settings, by seed.
 
     Both run in our batched code, whose steps are those of networks trained one by one (a test compares them).
     Every finished run is written down at once; with `resume` they are not run again.
@@ -40,19 +40,25 @@ def measure(settings: Settings) -> list[Line]:
         ) as pool,
     ):
         futures = {
-            pool.submit(_final_regret, settings.benchmark, evaluations, name, seed): (name, seed)
+            pool.submit(_regrets, settings.benchmark, evaluations, name, seed): (name, seed)
             for name, seed in jobs
         }
         for done, future in enumerate(as_completed(futures), 1):
             name, seed = futures[future]
             regrets[name, seed] = future.result()
-            record = {"method": name, "seed": seed, "regret": regrets[name, seed]}
+            record = {"method": name, "seed": seed, "regrets": regrets[name, seed]}
             record |= {"benchmark": settings.benchmark, "evaluations": evaluations}
             log.write(f"\n{json.dumps(record)}")  # a line of its own, also after one that was cut off
             log.flush()
             say(f"quality: {done}/{len(jobs)} runs")
     ours, theirs = (np.array([regrets[name, seed] for seed in seeds]) for name in _METHODS)
-    return [_line(100 * ours, 100 * theirs, evaluations)]
+    counts = _counts(evaluations)
+    return [_line(100 * ours[:, i], 100 * theirs[:, i], count) for i, count in enumerate(counts)]
+
+
+def _counts(evaluations: int) -> list[int]:
+    """Where the regret is read: early too, since late both may have found the best."""
+    return [evaluations // 5, evaluations // 3, evaluations]
 
 
 def _line(ours: Any, theirs: Any, evaluations: int) -> Line:
@@ -72,21 +78,24 @@ def _line(ours: Any, theirs: Any, evaluations: int) -> Line:
     )
 
 
-def _final_regret(benchmark_id: str, evaluations: int, name: str, seed: int) -> float:
+def _regrets(benchmark_id: str, evaluations: int, name: str, seed: int) -> list[float]:
     benchmark = nascurve.load_benchmark(benchmark_id)
     optimizer = nascurve.create_optimizer("bananas", benchmark.space, seed=seed, **_METHODS[name])
     result = nascurve.simulate(optimizer, benchmark, max_evaluations=evaluations, seed=seed)
-    return float(result.trajectory.regret[-1])
+    trajectory = result.trajectory
+    rows = np.searchsorted(trajectory.evaluations, _counts(evaluations), side="right") - 1
+    return [float(regret) for regret in trajectory.regret[rows]]
 
 
-def _read(path: Path, settings: Settings, evaluations: int) -> dict[_Key, float]:
+def _read(path: Path, settings: Settings, evaluations: int) -> dict[_Key, list[float]]:
     if not path.exists():
         return {}
     records = [
         json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")
     ]
     return {
-        (record["method"], record["seed"]): record["regret"]
+        (record["method"], record["seed"]): record["regrets"]
         for record in records
         if (record["benchmark"], record["evaluations"]) == (settings.benchmark, evaluations)
+        and "regrets" in record
     }
