@@ -55,7 +55,7 @@ class CostModel:
         weight = np.ones(len(y))
         for _ in range(_ROUNDS):
             root = np.sqrt(weight)
-            coefficients, _ = nnls(x * root[:, None], y * root)
+            coefficients, _ = nnls(x * root[:, None], y * root, maxiter=1000)
             residual = np.abs(y - x @ coefficients)
             weight = 1.0 / np.maximum(residual, 1e-3 * np.median(y))
         explained = 1.0 - np.sum((y - x @ coefficients) ** 2) / np.sum((y - y.mean()) ** 2)
