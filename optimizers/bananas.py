@@ -27,11 +27,11 @@ class Bananas(AskTellOptimizer):
 
     Source: White, Neiswanger, Savani, "BANANAS: Bayesian optimization with neural architectures for neural
     architecture search" (AAAI 2021), and its code naszilla. Deviations (docs/optimizers.md has the
-    measurements): the fit is limited to `max_steps` gradient steps under a cosine schedule and its targets
-    are standardized, which costs a fraction and finds architectures as good; mutants are 1 to `max_edits`
-    elementary changes away, where naszilla changes each operation with a probability; the path encoding is
-    not truncated. naszilla's own settings are `max_features=30` (NAS-Bench-201), `max_steps=None`,
-    `schedule="constant"`, `target="percent_error"`, `refit_every=10`.
+    measurements): the fit is limited to `max_steps` gradient steps under a cosine schedule, which costs a
+    fraction and finds architectures as good; mutants are 1 to `max_edits` elementary changes away, where
+    naszilla changes each operation with a probability; the path encoding is not truncated. naszilla's own
+    settings are `max_features=30` (NAS-Bench-201), `max_steps=None`, `schedule="constant"`,
+    `refit_every=10`.
 
     n_initial: random architectures at the start.
     batch_size: architectures chosen at once.
@@ -72,7 +72,7 @@ class Bananas(AskTellOptimizer):
         minibatch_size: int = 32,
         learning_rate: float = 0.01,
         schedule: str = "cosine",
-        target: str = "standardized",
+        target: str = "percent_error",
     ) -> None:
         super().__init__(space, rng=rng)
         self._n_initial = options.integer("n_initial", n_initial, at_least=1)
