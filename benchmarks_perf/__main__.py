@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks_perf.line import Line, table
 from benchmarks_perf.service import ROOT, child_environment
 from benchmarks_perf.settings import Settings, say
+from nascurve.processes import available_cores
 
 USAGE = """\
 usage: python -m benchmarks_perf [OPTION=VALUE ...]
@@ -128,7 +129,7 @@ def _path(settings: Settings, row: str) -> Path:
 
 def _machine() -> str:
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{len(os.sched_getaffinity(0))} cores, {names[0] if names else platform.machine()}, Python " + (
+    return f"{available_cores()} cores, {names[0] if names else platform.machine()}, Python " + (
         platform.python_version()
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks_perf.line import Line, number
 from benchmarks_perf.settings import Settings, say
+from nascurve.processes import available_cores
 
 _TARGET_S = 180.0
 _TARGET_BYTES = 1e9
@@ -40,7 +41,7 @@ def measure(settings: Settings) -> list[Line]:
             raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}.")
         with (out / "summary.csv").open(newline="") as summary:
             rows = list(csv.DictReader(summary))
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     what = f"`nascurve compare`: {len(rows)} methods × {rows[0]['n_seeds']} seeds × "
     what += "20 trainings' budget" if settings.quick else "200 trainings' budget"
     peak_bytes = usage.ru_maxrss * 1024

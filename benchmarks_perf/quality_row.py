@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import nascurve
 from benchmarks_perf.bananas_row import EVALUATIONS, NASZILLA
 from benchmarks_perf.line import Line
 from benchmarks_perf.settings import Settings, say
+from nascurve.processes import available_cores
 
 _SEEDS = 50
 _METHODS: dict[str, dict[str, Any]] = {"ours": {}, "naszilla": NASZILLA}
@@ -35,9 +35,7 @@ def measure(settings: Settings) -> list[Line]:
     jobs = [(name, seed) for seed in seeds for name in _METHODS if (name, seed) not in regrets]
     with (
         path.open("a" if settings.resume else "w") as log,
-        ProcessPoolExecutor(
-            len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn")
-        ) as pool,
+        ProcessPoolExecutor(available_cores(), mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
         futures = {
             pool.submit(_regrets, settings.benchmark, evaluations, name, seed): (name, seed)
