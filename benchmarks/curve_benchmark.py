@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from nascurve.errors import ArchitectureError, ConfigError
+from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
 from nascurve.simulator.types import Architecture, BenchmarkInfo, FloatArray, LearningCurve, SearchSpace
 
 _MEMORY = 100_000
@@ -18,12 +18,16 @@ class CurveBenchmark(ABC):
 
     A subclass gives `_make`; `query` and `query_many` check their arguments and remember each curve, so that
     a simulator's repeated query costs one dictionary look-up. Curves are immutable, so sharing is safe.
+    Where `info.resumable` is False, it gives `_make_budget` instead.
     """
 
     def __init__(self, *, info: BenchmarkInfo, space: SearchSpace) -> None:
         self._info = info
         self._space = space
         self._memory: dict[tuple[Architecture, int], LearningCurve] = {}
+        self._fidelities = None if info.fidelities is None else frozenset(info.fidelities)
+        # of runs that ended before max_epochs, in a benchmark where each fidelity is a training of its own
+        self._short: dict[tuple[Architecture, int, int], LearningCurve] = {}
 
     @property
     def info(self) -> BenchmarkInfo:
@@ -34,23 +38,44 @@ class CurveBenchmark(ABC):
         return self._space
 
     def query(self, arch: Architecture, *, seed: int, epochs: int | None = None) -> LearningCurve:
-        """The curve of one training run, cut to the first `epochs` when given.
+        """The curve of one training run, cut to the first `epochs` when given; of the run with that budget
+        where each is a training of its own.
 
         Raises ArchitectureError for an architecture of another space or one without curves, ConfigError for a
-        seed or a number of epochs that does not exist.
+        seed or a number of epochs that does not exist, CapabilityError for epochs that are no fidelity.
         """
+        if epochs is not None:
+            self._check_epochs(epochs)
+            if not self._info.resumable and epochs != self._info.max_epochs:
+                return self._query_short(arch, seed, epochs)
         try:
             curve = self._memory[arch, seed]
         except (KeyError, TypeError):  # TypeError: not hashable, so no architecture; told apart below
             curve = self.query_many([arch], [seed])[0]
-        if epochs is None:
-            return curve
+        return curve if epochs is None else curve.prefix(epochs)
+
+    def _check_epochs(self, epochs: int) -> None:
         if not _is_int(epochs) or not 1 <= epochs <= self._info.max_epochs:
             raise ConfigError(
                 f"{self._info.name}: epochs must be a whole number from 1 to {self._info.max_epochs}; "
                 f"got {epochs!r}."
             )
-        return curve.prefix(epochs)
+        if self._fidelities is not None and epochs not in self._fidelities:
+            raise CapabilityError(
+                f"{self._info.name} has no accuracy after epoch {epochs}, only after "
+                f"{', '.join(map(str, self._info.fidelities or ()))}. Ask for one of these."
+            )
+
+    def _query_short(self, arch: Architecture, seed: int, epochs: int) -> LearningCurve:
+        try:
+            return self._short[arch, seed, epochs]
+        except (KeyError, TypeError):
+            self._check_pair(arch, seed)
+        curve = self._make_budget([arch], [seed], epochs)[0]
+        if len(self._short) >= _MEMORY:
+            self._short.clear()
+        self._short[arch, seed, epochs] = curve
+        return curve
 
     def query_many(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
         """`query` for each pair (archs[i], seeds[i]), computed together. Raises as `query` does, and
@@ -70,13 +95,7 @@ class CurveBenchmark(ABC):
         made: dict[tuple[Architecture, int], LearningCurve] = {}
         if new:
             for arch, seed in new:
-                if not self._space.contains(arch):
-                    raise self._foreign(arch)
-                if not _is_int(seed) or seed < 0:
-                    raise ConfigError(
-                        f"{self._info.name}: seed must be a whole number, 0 or more (the index of a training "
-                        f"run); got {seed!r}."
-                    )
+                self._check_pair(arch, seed)
             curves = self._make([arch for arch, _ in new], [seed for _, seed in new])
             made = dict(zip(new, curves, strict=True))
             if len(memory) + len(made) > _MEMORY:
@@ -86,15 +105,34 @@ class CurveBenchmark(ABC):
             memory.update(made)
         return [memory[pair] for pair in wanted]
 
+    def _check_pair(self, arch: object, seed: object) -> None:
+        if not self._space.contains(arch):
+            raise self._foreign(arch)
+        if not _is_int(seed) or seed < 0:  # type: ignore[operator]
+            raise ConfigError(
+                f"{self._info.name}: seed must be a whole number, 0 or more (the index of a training run); "
+                f"got {seed!r}."
+            )
+
     def _foreign(self, arch: object) -> ArchitectureError:
         return ArchitectureError(
             f"{self._info.name} answers for architectures of the space {self._space.name!r}; got {arch!r} "
             f"({type(arch).__name__}). Make one with bench.space.sample(rng) or bench.space.parse(text)."
         )
 
-    @abstractmethod
     def _make(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
         """Curves of distinct pairs; the architectures are in the space, the seeds are ints >= 0."""
+        return self._make_budget(archs, seeds, self._info.max_epochs)
+
+    def _make_budget(
+        self, archs: Sequence[Architecture], seeds: Sequence[int], epochs: int
+    ) -> list[LearningCurve]:
+        """Curves as of `_make`, but of the trainings that end at the fidelity `epochs`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement _make or _make_budget.")
+
+    def training_runs(self, arch: Architecture) -> int:
+        """How many training runs there are of an architecture. Raises ArchitectureError as `query` does."""
+        return self._info.n_seeds
 
     @abstractmethod
     def true_test_acc(self, arch: Architecture) -> float:

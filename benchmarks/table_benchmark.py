@@ -112,6 +112,10 @@ class TableBenchmark(CurveBenchmark):
             )
         return row
 
+    def training_runs(self, arch: Architecture) -> int:
+        """How many training runs the table holds of the architecture's network."""
+        return int(self._counts[self._row(arch)])
+
     def true_test_acc(self, arch: Architecture) -> float:
         """Test accuracy after the last epoch, mean over the architecture's trainings. For reporting only."""
         if not self._space.contains(arch):

@@ -6,20 +6,28 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from nascurve.errors import ProtocolError
-from nascurve.lce._state import decode_evaluation, decode_trial, encode_evaluation, encode_trial
-from nascurve.simulator.types import Evaluation, SearchSpace, State, Status, Trial
+from nascurve.lce._state import (
+    decode_evaluation,
+    decode_floats,
+    decode_trial,
+    encode_evaluation,
+    encode_floats,
+    encode_trial,
+)
+from nascurve.simulator.types import Evaluation, FloatArray, SearchSpace, State, Status, Trial
 
 
 class Run:
     """A candidate of the base, from when it was given until the base is told of it."""
 
-    __slots__ = ("prefix", "round", "sent", "started_s", "trial")
+    __slots__ = ("early_acc", "prefix", "round", "sent", "started_s", "trial")
 
     def __init__(self, trial: Trial, round_: Round | None) -> None:
         self.trial = trial  # as the base gave it
         self.round = round_  # None: goes to the last epoch, straight away or after its promotion
         self.prefix: Evaluation | None = None  # at e_few, while it waits for the others of its round
         self.started_s: float | None = None  # of the first part, once it is promoted
+        self.early_acc: FloatArray | None = None  # validation accuracies up to e_few, once it is promoted
         self.sent: Trial | None = None  # what is out for it, if anything
 
 
@@ -90,7 +98,9 @@ class Ledger:
     def promote(self, run: Run) -> None:
         """Queue a run that stopped at e_few for the rest of its epochs."""
         run.round = None
-        run.started_s = None if run.prefix is None else run.prefix.started_s
+        if run.prefix is not None:
+            run.started_s = run.prefix.started_s
+            run.early_acc = run.prefix.curve.val_acc
         run.prefix = None
         self._promoted.append(run)
 
@@ -143,6 +153,7 @@ class Ledger:
                     "round": None if run.round is None else index[id(run.round)],
                     "prefix": None if run.prefix is None else encode_evaluation(run.prefix),
                     "started_s": run.started_s,
+                    "early_acc": None if run.early_acc is None else encode_floats(run.early_acc),
                 }
                 for run in self._live.values()
             ],
@@ -159,6 +170,7 @@ class Ledger:
             round_ = None if index is None else rounds.setdefault(index, Round())
             run = Run(decode_trial(saved["trial"], space), round_)
             run.started_s = saved["started_s"]
+            run.early_acc = None if saved["early_acc"] is None else decode_floats(saved["early_acc"])
             if saved["prefix"] is not None:
                 run.prefix = decode_evaluation(saved["prefix"], run.trial)
             if round_ is not None:

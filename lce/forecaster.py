@@ -13,7 +13,10 @@ class Forecaster:
     """Predicts the accuracy after `at_epoch`; fits the extrapolator anew whenever new full curves have come.
 
     It begins without curves, and has the extrapolator forget any that it was fitted on before: nothing from
-    outside the run's budget is learnt from. Curves that are not finite throughout are left out.
+    outside the run's budget is learnt from. Diverged curves, whose last value is NaN, are left out.
+
+    Where a benchmark measures at some epochs only, extrapolators see straight lines between these, and the
+    first measured value before the first of them.
     """
 
     def __init__(self, extrapolator: Extrapolator, *, max_epochs: int, at_epoch: int) -> None:
@@ -37,7 +40,9 @@ class Forecaster:
     def add(self, val_acc: FloatArray) -> None:
         """Take in a fully trained curve, shape (max_epochs,)."""
         if not np.isfinite(val_acc).all():
-            return
+            val_acc = _bridged(val_acc[np.newaxis])[0]
+            if not np.isfinite(val_acc).all():
+                return
         if self._n == len(self._buffer):
             self._buffer = np.concatenate([self._buffer, np.empty_like(self._buffer)])
         self._buffer[self._n] = val_acc
@@ -46,10 +51,11 @@ class Forecaster:
     def predict(self, prefixes: FloatArray) -> Prediction:
         """Predict for prefixes (n, e_few). Raises ProtocolError when the extrapolator misbehaves.
 
-        Rows that are not finite have diverged: the extrapolator does not see them; their mean is -inf, std 0.
+        Rows that end in NaN have diverged: the extrapolator does not see them; their mean is -inf, std 0.
         """
         if np.isfinite(prefixes).all():
             return self._predict_sound(prefixes)
+        prefixes = _bridged(prefixes)
         sound = np.isfinite(prefixes).all(axis=1)
         mean = np.full(len(prefixes), -np.inf)
         std = np.zeros(len(prefixes))
@@ -80,3 +86,15 @@ class Forecaster:
         self._n_fitted = -1
         for curve in state["curves"]:
             self.add(decode_floats(curve))
+
+
+def _bridged(curves: FloatArray) -> FloatArray:
+    """A copy in which NaN before a row's last measured value is filled in."""
+    curves = curves.copy()
+    epochs = np.arange(curves.shape[1])
+    for row in curves:
+        measured = np.flatnonzero(np.isfinite(row))
+        if len(measured):
+            end = int(measured[-1]) + 1
+            row[:end] = np.interp(epochs[:end], measured, row[measured])
+    return curves

@@ -13,7 +13,16 @@ from nascurve.lce._epochs import checked_setting, resolve
 from nascurve.lce._ledger import Ledger, Run
 from nascurve.lce.forecaster import Forecaster
 from nascurve.lce.promotion import HistoryThreshold, PromotionRule, TopN
-from nascurve.simulator.types import Evaluation, Extrapolator, Optimizer, Problem, State, Status, Trial
+from nascurve.simulator.types import (
+    Evaluation,
+    Extrapolator,
+    FloatArray,
+    Optimizer,
+    Problem,
+    State,
+    Status,
+    Trial,
+)
 
 
 class LCE:
@@ -38,7 +47,8 @@ class LCE:
     extrapolate_to: the epoch to predict, as epochs or fraction; the last one by default. (The authors' code
         predicts an intermediate one in half of its settings.)
 
-    Deviations from the source: a promoted run resumes; nothing is charged twice. A base that has fewer than k
+    Deviations from the source: a promoted run resumes; nothing is charged twice (unless the benchmark's
+    fidelities are trainings of their own, `info.resumable` False). A base that has fewer than k
     candidates at hand gets a smaller round. The differences of "history" are in docs/lce.md.
     Raises ConfigError here and in `begin`, CapabilityError in `begin` where the benchmark has no curves.
     """
@@ -178,12 +188,19 @@ class LCE:
             stopped = evaluation.status is Status.STOPPED
             if round_ is None or stopped:
                 if not stopped:
-                    self._forecaster.add(evaluation.curve.val_acc)
+                    self._forecaster.add(self._whole_curve(run, evaluation.curve.val_acc))
                 for_base.append(self._report(run, evaluation, evaluation.status))
             if round_ is not None and (round_.withdraw(run) if stopped else round_.back(run, evaluation)):
                 for_base.extend(self._decide(round_.runs))
         if for_base:
             self._base.tell(for_base)
+
+    def _whole_curve(self, run: Run, val_acc: FloatArray) -> FloatArray:
+        """What the extrapolator may learn from a run trained to the end. Where that was a training of its
+        own, its first epochs are those of the training to e_few, as they are in what is to be predicted."""
+        if self._begun("tell").resumable or run.early_acc is None:
+            return val_acc
+        return np.concatenate([run.early_acc, val_acc[len(run.early_acc) :]])
 
     def _decide(self, runs: list[Run]) -> list[Evaluation]:
         """Promote runs of a round that is all back; report the others."""

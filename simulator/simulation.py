@@ -57,6 +57,7 @@ class Simulation:
         progress: Progress | None = None,
     ) -> None:
         check_arguments(optimizer, benchmark)
+        info = benchmark.info
         self.settings = Settings(
             budget_s=budget_s,
             budget_epochs=budget_epochs,
@@ -67,18 +68,23 @@ class Simulation:
             charge_decisions=charge_decisions,
         )
         self._budget_s, self._budget_epochs, self._max_evaluations = self.settings.limits()
-        self._resume = resume
+        self._resume = resume and info.resumable
         self._charge_decisions = charge_decisions
         self._only_seconds_end_it = budget_epochs is None and max_evaluations is None
-        info = benchmark.info
-        self._problem = Problem(space=benchmark.space, max_epochs=info.max_epochs, fidelities=info.fidelities)
+        self._resumable = info.resumable
+        self._problem = Problem(
+            space=benchmark.space,
+            max_epochs=info.max_epochs,
+            fidelities=info.fidelities,
+            resumable=info.resumable,
+        )
         self._max_epochs = info.max_epochs
         self._optimizer = optimizer
         self._benchmark = benchmark
         self._progress: Progress = _no_progress if progress is None else progress
         self._rules = TrialRules(optimizer, self._problem)
 
-        self._seeds = TrainingSeeds(seed=self.settings.seed, n_seeds=info.n_seeds)
+        self._seeds = TrainingSeeds(seed=self.settings.seed, benchmark=benchmark)
         self._runs: dict[int, TrainingRun] = {}
         self._workers = Workers(self.settings.workers)
         self._ledger = Ledger(benchmark)
@@ -137,7 +143,7 @@ class Simulation:
         workers.finish_next()
         run.epochs = epochs
         run.pending = False
-        if epochs == self._max_epochs:
+        if epochs == self._max_epochs or not self._resumable:
             run.drop_curve()
         if finished_s > self.time_s:  # not so when a charged decision lasted beyond it
             self.time_s = finished_s
@@ -174,7 +180,7 @@ class Simulation:
                 run = self._runs[trial.id] = TrainingRun(trial.arch, self._seeds.draw(trial))
             run.pending = True
             admitted.append((trial, run, epochs))
-        self._attach_curves([run for _, run, _ in admitted if not run.has_curve])
+        self._attach_curves([(run, epochs) for _, run, epochs in admitted if not run.has_curve])
         for trial, run, epochs in admitted:
             trained = run.epochs if self._resume else 0
             charged_s = run.cost_s(trained, epochs)
@@ -192,9 +198,16 @@ class Simulation:
                 charged_s=charged_s,
             )
 
-    def _attach_curves(self, runs: list[TrainingRun]) -> None:
+    def _attach_curves(self, wanted: list[tuple[TrainingRun, int]]) -> None:
+        """Ask the benchmark for the curves of training runs that are trained to the given epochs now."""
+        query = self._benchmark.query
+        if not self._resumable:
+            for run, epochs in wanted:
+                run.attach(query(run.arch, seed=run.seed, epochs=epochs), epochs)
+            return
+        runs = [run for run, _ in wanted]
         if len(runs) == 1:
-            curves = [self._benchmark.query(runs[0].arch, seed=runs[0].seed)]
+            curves = [query(runs[0].arch, seed=runs[0].seed)]
         elif runs:
             curves = self._benchmark.query_many([run.arch for run in runs], [run.seed for run in runs])
         else:
@@ -319,10 +332,10 @@ class Simulation:
         workers = Workers.from_rows(
             self.settings.workers, state["pending"], int(state["started"]), runs, space.parse
         )
-        seeds = TrainingSeeds(seed=self.settings.seed, n_seeds=self._benchmark.info.n_seeds)
+        seeds = TrainingSeeds(seed=self.settings.seed, benchmark=self._benchmark)
         seeds.load_state_dict(state["training_seeds"])
         time_s, decision_s, ended = float(state["time_s"]), float(state["decision_s"]), bool(state["ended"])
-        self._attach_curves([run for run in runs.values() if run.pending])
+        self._attach_curves(workers.in_training())
         self._optimizer.load_state_dict(state["optimizer"])
 
         self._ledger, self._runs, self._workers, self._seeds = ledger, runs, workers, seeds

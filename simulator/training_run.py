@@ -35,13 +35,13 @@ class TrainingRun:
     def has_curve(self) -> bool:
         return self._curve is not None
 
-    def attach(self, curve: LearningCurve, max_epochs: int) -> None:
-        """Take the benchmark's curve. Raises ProtocolError when it is none, has not `max_epochs` epochs, or
-        its seconds are negative, NaN or infinite."""
+    def attach(self, curve: LearningCurve, epochs: int) -> None:
+        """Take the benchmark's curve. Raises ProtocolError when it is none, has not `epochs` epochs, or its
+        seconds are negative, NaN or infinite."""
         if not isinstance(curve, LearningCurve):
             raise self._bad_curve("a LearningCurve", f"{curve!r:.200}")
-        if len(curve.val_acc) != max_epochs:
-            raise self._bad_curve(f"{max_epochs} epochs", f"{len(curve.val_acc)}")
+        if len(curve.val_acc) != epochs:
+            raise self._bad_curve(f"{epochs} epochs", f"{len(curve.val_acc)}")
         # `accumulate` adds in order, so that the time at epoch e does not depend on the epochs after it.
         elapsed_s: FloatArray = np.add.accumulate(curve.epoch_s)
         if not (np.minimum.reduce(curve.epoch_s) >= 0.0 and elapsed_s.item(-1) < math.inf):

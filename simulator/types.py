@@ -135,16 +135,26 @@ class Problem:
 
     fidelities: the epochs at which a trial may be stopped, ascending, ending with `max_epochs`; None when
     every epoch from 1 to `max_epochs` will do.
+    resumable: as in `BenchmarkInfo`.
     """
 
     space: SearchSpace
     max_epochs: int
     fidelities: tuple[int, ...] | None = None
+    resumable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkInfo:
-    """Metadata of a benchmark. `kind` says where its curves come from and is never left out."""
+    """Metadata of a benchmark. `kind` says where its curves come from and is never left out.
+
+    n_seeds: the smallest number of training runs that any architecture has; see `Benchmark.training_runs`.
+    fidelities: the epochs that can be asked for, ascending to `max_epochs`; None when every epoch can be.
+        Validation accuracy may be NaN, that is not measured, at epochs that are no fidelity.
+    resumable: whether a training that goes on beyond an epoch is the one that was stopped there. False where
+        each fidelity is a training of its own, with its own schedule (NAS-Bench-101): a run of more epochs
+        then starts from nothing and is charged in full, and its curve is measured at its own last epoch.
+    """
 
     name: str
     version: int
@@ -154,6 +164,7 @@ class BenchmarkInfo:
     n_seeds: int
     metrics: tuple[str, ...]
     fidelities: tuple[int, ...] | None = None
+    resumable: bool = True
     licence: str = ""
     citation: str = ""
     description: str = ""
@@ -163,7 +174,11 @@ class BenchmarkInfo:
 
 
 class Benchmark(Protocol):
-    """Answers for architectures with learning curves. `seed` is an index 0 … n_seeds-1 of a training run."""
+    """Answers for architectures with learning curves. `seed` is the index of a training run: 0 … n_seeds-1.
+
+    Where some architectures were trained more often than others, a benchmark may have a method
+    `training_runs(arch) -> int`, at least `info.n_seeds`: the number of seeds that this one can be asked for.
+    """
 
     @property
     def info(self) -> BenchmarkInfo: ...
@@ -172,14 +187,15 @@ class Benchmark(Protocol):
     def space(self) -> SearchSpace: ...
 
     def query(self, arch: Architecture, *, seed: int, epochs: int | None = None) -> LearningCurve:
-        """The curve of one training run, cut to `epochs` when given. Deterministic in (arch, seed).
+        """The curve of one training run, cut to `epochs` when given; where `info.resumable` is False, of the
+        run whose last epoch that is. Deterministic in (arch, seed, epochs).
 
         Raises ArchitectureError for an architecture it cannot answer for, ConfigError for a bad seed or
-        epoch.
+        epoch, CapabilityError for an epoch that is not among `info.fidelities`.
         """
 
     def query_many(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
-        """`query` for each pair (archs[i], seeds[i]), vectorised."""
+        """`query` to the last epoch for each pair (archs[i], seeds[i]), vectorised."""
 
     def true_test_acc(self, arch: Architecture) -> float:
         """Final test accuracy, mean over training seeds. For reporting only, never shown to optimizers."""

@@ -77,6 +77,10 @@ class Workers:
     def next_to_finish(self) -> PendingTrial:
         return self._pending[0]
 
+    def in_training(self) -> list[tuple[TrainingRun, int]]:
+        """The training runs that are with workers, and the epoch each is trained to."""
+        return [(item.run, item.epochs) for item in self._pending]
+
     def finish_next(self) -> None:
         """Free the worker of `next_to_finish`."""
         pending = heappop(self._pending)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nascurve.errors import ArchitectureError, ConfigError
-from nascurve.simulator.types import Architecture, Benchmark, DataKind, LearningCurve
+from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
+from nascurve.simulator.types import Architecture, Benchmark, BenchmarkInfo, DataKind, LearningCurve
 from nascurve.testing.search_space import require, require_error
 
 _METRICS = ("val_acc", "test_acc", "val_loss", "train_loss")
@@ -25,7 +25,8 @@ def check_benchmark(bench: Benchmark, n: int = 20) -> None:
     """Check everything that `Benchmark` promises, on n sampled architectures and all their training seeds.
 
     Raises AssertionError with the first broken rule. The validation accuracy of a diverged run may be NaN,
-    from the epoch of divergence to the end. A benchmark that does not hold every architecture of its space
+    from the epoch of divergence to the end, and at epochs that are no fidelity. A benchmark that does not
+    hold every architecture of its space
     (ArchitectureError) is checked on those it holds; at least one in 50 n must be.
     """
     info = bench.info
@@ -41,21 +42,27 @@ def check_benchmark(bench: Benchmark, n: int = 20) -> None:
         ascending = list(info.fidelities) == sorted(set(info.fidelities)) and info.fidelities[0] >= 1
         require(ascending and info.fidelities[-1] == info.max_epochs, "info.fidelities ascend to max_epochs")
     archs = _held(bench, n)
-    pairs = [(arch, seed) for arch in archs for seed in range(info.n_seeds)]
+    training_runs = getattr(bench, "training_runs", lambda arch: info.n_seeds)
+    runs = {arch: training_runs(arch) for arch in archs}
+    require(min(runs.values()) >= info.n_seeds, "training_runs(arch) is at least info.n_seeds")
+    pairs = [(arch, seed) for arch in archs for seed in range(runs[arch])]
     many = bench.query_many([arch for arch, _ in pairs], [seed for _, seed in pairs])
     require(len(many) == len(pairs), "query_many gives one curve for each pair")
     require(bench.query_many([], []) == [], "query_many of nothing is nothing")
     for (arch, seed), curve in zip(pairs, many, strict=True):
         where = f"{arch}, seed {seed}"
-        _check_curve(curve, info.max_epochs, info.metrics, where)
+        _check_curve(curve, info.max_epochs, info, where)
         _check_same(
             curve, bench.query(arch, seed=seed), f"query is deterministic and equals query_many: {where}"
         )
-        for epochs in {info.fidelities[0] if info.fidelities else 1, info.max_epochs}:
+        for epochs in sorted({info.fidelities[0] if info.fidelities else 1, info.max_epochs}):
             cut = bench.query(arch, seed=seed, epochs=epochs)
-            _check_same(
-                cut, curve.prefix(epochs), f"query(epochs={epochs}) is a prefix of the curve: {where}"
-            )
+            if info.resumable or epochs == info.max_epochs:
+                _check_same(
+                    cut, curve.prefix(epochs), f"query(epochs={epochs}) is a prefix of the curve: {where}"
+                )
+            else:
+                _check_curve(cut, epochs, info, f"{where}, epochs={epochs}")
     twin = bench.query(bench.space.parse(str(archs[0])), seed=0)
     _check_same(twin, many[0], f"equal architectures have equal curves: {archs[0]}")
     _check_truth(bench, archs)
@@ -78,21 +85,25 @@ def _held(bench: Benchmark, n: int) -> list[Architecture]:
     return list(archs)
 
 
-def _check_curve(curve: LearningCurve, max_epochs: int, metrics: Sequence[str], where: str) -> None:
-    require(len(curve) == max_epochs, f"a full curve has info.max_epochs epochs: {where}")
+def _check_curve(curve: LearningCurve, epochs: int, info: BenchmarkInfo, where: str) -> None:
+    require(len(curve) == epochs, f"a full curve has info.max_epochs epochs: {where}")
     for name in (*_METRICS, "epoch_s"):
         values = getattr(curve, name)
         require(
-            (values is not None) == (name in metrics or name == "epoch_s"),
+            (values is not None) == (name in info.metrics or name == "epoch_s"),
             f"info.metrics names {name}: {where}",
         )
         if values is not None:
-            require(values.shape == (max_epochs,), f"{name} has shape (max_epochs,): {where}")
+            require(values.shape == (epochs,), f"{name} has shape (max_epochs,): {where}")
             require(values.dtype == np.float64, f"{name} is float64: {where}")
             require(not values.flags.writeable, f"{name} is read-only: {where}")
-    diverged = np.isnan(curve.val_acc)
-    require((diverged[1:] >= diverged[:-1]).all(), f"val_acc is NaN to the end once it is NaN: {where}")
-    measured = curve.val_acc[~diverged]
+    missing = np.isnan(curve.val_acc)
+    measured = curve.val_acc[~missing]
+    # where not every epoch is measured, only NaN at the last one means divergence
+    if info.fidelities is not None:
+        served = [epoch - 1 for epoch in info.fidelities if epoch <= epochs]
+        missing = missing[served if info.resumable else served[-1:]]
+    require((missing[1:] >= missing[:-1]).all(), f"val_acc is NaN to the end once it is NaN: {where}")
     require(((measured >= 0) & (measured <= 1)).all(), f"val_acc lies in [0, 1] or is NaN: {where}")
     require((np.isfinite(curve.epoch_s) & (curve.epoch_s >= 0)).all(), f"epoch_s is finite and >= 0: {where}")
     if curve.test_acc is not None:
@@ -129,6 +140,12 @@ def _check_errors(bench: Benchmark, arch: Architecture) -> None:
     for seed in (-1, 10**6):
         require_error(lambda s=seed: bench.query(arch, seed=s), ConfigError, f"query with seed={seed}")  # type: ignore[misc]
         require_error(lambda s=seed: bench.query_many([arch], [s]), ConfigError, f"query_many, seed {seed}")  # type: ignore[misc]
+    for epochs in sorted({1, *range(2, min(info.max_epochs, 9))} - set(info.fidelities or range(1, 9))):
+        require_error(
+            lambda e=epochs: bench.query(arch, seed=0, epochs=e),  # type: ignore[misc]
+            CapabilityError,
+            f"query with epochs={epochs}, which is no fidelity",
+        )
     for epochs in (0, -1, info.max_epochs + 1):
         require_error(
             lambda e=epochs: bench.query(arch, seed=0, epochs=e),  # type: ignore[misc]

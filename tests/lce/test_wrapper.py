@@ -246,6 +246,43 @@ def test_fits_on_the_full_curves_of_this_run_when_new_ones_came() -> None:
     assert spy.fitted[-1].shape == (0, E_MAX)
 
 
+def test_gaps_between_measured_epochs_are_bridged_and_divergence_is_not() -> None:
+    spy = Spy()
+    lce = begun(extrapolator=spy, k=3, top_n=1)
+    nan = np.nan
+    trials = lce.ask(3)
+    for trial, acc in zip(
+        trials, ([nan, 0.2, nan, 0.4], [0.1, nan, nan, 0.4], [0.1, 0.2, 0.3, nan]), strict=True
+    ):
+        curve = LearningCurve(val_acc=np.array(acc), epoch_s=np.ones(E_FEW))
+        lce.tell([Evaluation(trial=trial, curve=curve, started_s=0.0, finished_s=1.0)])
+    assert np.allclose(spy.asked[0][0], [[0.2, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4]])
+
+
+def test_where_fidelities_are_trainings_of_their_own_the_fit_sees_what_prediction_sees() -> None:
+    spy = Spy()
+    lce = LCE(RecordingBase(), spy, e_few=E_FEW, k=2, top_n=1)
+    space: Any = NumberSpace()
+    own = Problem(space=space, max_epochs=E_MAX, fidelities=(E_FEW, E_MAX), resumable=False)
+    lce.begin(own)
+
+    def tell(trial: Trial, acc: Sequence[float]) -> None:
+        curve = LearningCurve(val_acc=np.array(acc), epoch_s=np.ones(len(acc)))
+        lce.tell([Evaluation(trial=trial, curve=curve, started_s=0.0, finished_s=1.0)])
+
+    for acc, trial in zip(([0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 0.5, 0.5]), lce.ask(2), strict=True):
+        tell(trial, acc)
+    promoted = lce.ask(1)[0]
+    state = json.loads(json.dumps(lce.state_dict()))
+    lce = LCE(RecordingBase(), spy, e_few=E_FEW, k=2, top_n=1)
+    lce.begin(own)
+    lce.load_state_dict(state)
+    tell(promoted, [0.7] * (E_MAX - 1) + [0.8])
+    for trial in lce.ask(2):
+        tell(trial, [0.2, 0.2, 0.2, 0.2])
+    assert spy.fitted[-1].tolist() == [[0.1, 0.2, 0.3, 0.4] + [0.7] * (E_MAX - E_FEW - 1) + [0.8]]
+
+
 def test_does_not_fit_again_without_new_curves() -> None:
     spy = Spy()
     Driver(begun(extrapolator=spy, k=2, top_n=1), workers=4).run(4)

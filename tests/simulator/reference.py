@@ -41,8 +41,15 @@ def run_reference(
 ) -> list[Job]:
     """The evaluations that count, in order."""
     info = benchmark.info
-    seeds = TrainingSeeds(seed=seed, n_seeds=info.n_seeds)
-    optimizer.begin(Problem(space=benchmark.space, max_epochs=info.max_epochs, fidelities=info.fidelities))
+    seeds = TrainingSeeds(seed=seed, benchmark=benchmark)
+    optimizer.begin(
+        Problem(
+            space=benchmark.space,
+            max_epochs=info.max_epochs,
+            fidelities=info.fidelities,
+            resumable=info.resumable,
+        )
+    )
     now_s, training, counted = 0.0, [], []
     seed_of: dict[int, int] = {}
     while len(counted) < max_evaluations:
@@ -53,8 +60,8 @@ def run_reference(
                 seed_of[trial.id] = seeds.draw(trial)
             earlier = [job.epochs for job in counted if job.trial.id == trial.id]
             epochs = info.max_epochs if trial.epochs is None else trial.epochs
-            charged = range(max(earlier, default=0) if resume else 0, epochs)
-            curve = benchmark.query(trial.arch, seed=seed_of[trial.id])
+            charged = range(max(earlier, default=0) if resume and info.resumable else 0, epochs)
+            curve = benchmark.query(trial.arch, seed=seed_of[trial.id], epochs=epochs)
             seconds = math.fsum(curve.epoch_s[epoch] for epoch in charged)
             training.append(Job(trial, worker, seed_of[trial.id], epochs, charged, now_s, seconds))
         job = min(training, key=lambda job: job.finished_s)  # the first started of those that tie
@@ -64,7 +71,9 @@ def run_reference(
         training.remove(job)
         counted.append(job)
         now_s = job.finished_s
-        curve = benchmark.query(job.trial.arch, seed=job.training_seed).observed(job.epochs)
+        curve = benchmark.query(job.trial.arch, seed=job.training_seed, epochs=job.epochs).observed(
+            job.epochs
+        )
         optimizer.tell(
             [Evaluation(trial=job.trial, curve=curve, started_s=job.started_s, finished_s=job.finished_s)]
         )
@@ -84,7 +93,7 @@ def as_rows(jobs: list[Job], benchmark: NumberBenchmark) -> list[tuple[Any, ...]
             job.charged_s,
             job.worker,
             job.training_seed,
-            benchmark.query(job.trial.arch, seed=job.training_seed).val_acc[job.epochs - 1],
+            benchmark.query(job.trial.arch, seed=job.training_seed, epochs=job.epochs).val_acc[-1],
         )
         for job in jobs
     ]

@@ -48,6 +48,7 @@ options = st.fixed_dictionaries(
     options=options,
     stops=st.lists(st.integers(0, 15), min_size=1, max_size=4),
     tick_s=st.sampled_from([0.25, None]),
+    kind=st.sampled_from([{}, {"fidelities": (1, 3, 6), "resumable": False}]),
 )
 @settings(max_examples=100, deadline=None)
 def test_saved_at_any_moments_and_resumed_it_goes_on_identically(
@@ -55,10 +56,11 @@ def test_saved_at_any_moments_and_resumed_it_goes_on_identically(
     options: dict[str, Any],
     stops: list[int],
     tick_s: float | None,
+    kind: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "run.json"
-    benchmark = make_benchmark(benchmark_seed, tick_s=tick_s)
+    benchmark = make_benchmark(benchmark_seed, tick_s=tick_s, **kind)
     uninterrupted = simulate(wanderer(benchmark, benchmark_seed), benchmark, **options)
 
     simulation = Simulation(wanderer(benchmark, benchmark_seed), benchmark, **options)
@@ -67,8 +69,8 @@ def test_saved_at_any_moments_and_resumed_it_goes_on_identically(
             simulation.step()
         simulation.save(path)
         simulation.step()  # what happens after saving is forgotten
-        fresh = wanderer(make_benchmark(benchmark_seed, tick_s=tick_s), seed=12345)
-        simulation = Simulation.load(path, fresh, make_benchmark(benchmark_seed, tick_s=tick_s))
+        again = make_benchmark(benchmark_seed, tick_s=tick_s, **kind)
+        simulation = Simulation.load(path, wanderer(again, seed=12345), again)
     assert_same(simulation.run(), uninterrupted)
 
 

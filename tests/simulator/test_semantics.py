@@ -30,12 +30,17 @@ limits = st.fixed_dictionaries(
 quick = settings(max_examples=60, deadline=None)
 
 
-@given(seed=seeds, limit=limits, workers=st.integers(1, 6), resume=st.booleans(), few=st.booleans())
-@settings(max_examples=150, deadline=None)
+kinds_of_fidelities = st.sampled_from(
+    [{}, {"fidelities": (1, 3, 6)}, {"fidelities": (1, 3, 6), "resumable": False}]
+)
+
+
+@given(seed=seeds, limit=limits, workers=st.integers(1, 6), resume=st.booleans(), kind=kinds_of_fidelities)
+@settings(max_examples=200, deadline=None)
 def test_every_evaluation_is_that_of_the_reference(
-    seed: int, limit: dict[str, Any], workers: int, resume: bool, few: bool
+    seed: int, limit: dict[str, Any], workers: int, resume: bool, kind: dict[str, Any]
 ) -> None:
-    benchmark = make_benchmark(seed, fidelities=(1, 3, 6) if few else None)
+    benchmark = make_benchmark(seed, **kind)
     ours, theirs = wanderer(benchmark, seed), wanderer(benchmark, seed)
     options = {"seed": seed, "workers": workers, "resume": resume, **limit}
     result = simulate(ours, benchmark, **options)
@@ -360,14 +365,25 @@ def test_training_seeds_depend_on_the_run_seed_alone(seed: int, n_seeds: int) ->
 
 
 def test_training_seeds_are_uniform_and_independent_of_an_optimizer_with_the_same_seed() -> None:
-    source = TrainingSeeds(seed=7, n_seeds=3)
+    benchmark = make_benchmark(0, n_seeds=3)
+    source = TrainingSeeds(seed=7, benchmark=benchmark)
     drawn = np.array([source.draw(Trial(id=i, arch=Number(0))) for i in range(6_000)])
     counts = np.bincount(drawn, minlength=3)
     assert np.all(np.abs(counts - 2_000) < 200)  # more than five standard deviations
     optimizers_own = np.random.default_rng(7).integers(3, size=6_000)
     assert abs(np.mean(drawn == optimizers_own) - 1 / 3) < 0.04
-    other = TrainingSeeds(seed=8, n_seeds=3)
+    other = TrainingSeeds(seed=8, benchmark=benchmark)
     assert [other.draw(Trial(id=i, arch=Number(0))) for i in range(50)] != drawn[:50].tolist()
+
+
+def test_an_architecture_with_more_training_runs_is_simulated_with_all_of_them() -> None:
+    benchmark = make_benchmark(0, n_seeds=3)
+    benchmark.training_runs = lambda arch: 1 if arch.value == 2 else 3  # type: ignore[attr-defined]
+    result = simulate(Scripted(full(benchmark, [2, 4] * 30)), benchmark, max_evaluations=60)
+    seen = {
+        value: {r.training_seed for r in result.evaluations if r.arch == Number(value)} for value in (2, 4)
+    }
+    assert seen == {2: {0}, 4: {0, 1, 2}}
 
 
 def test_the_same_architecture_asked_twice_may_get_another_training_seed() -> None:
