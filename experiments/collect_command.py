@@ -11,6 +11,7 @@ from nascurve.experiments.usage import UsageError
 
 HELP = """\
 usage: nascurve collect out=FOLDER [OPTION=VALUE ...]
+       nascurve collect benchmark=ID|FILE.npz --verify N
 
 Train the learning curves of a benchmark: every architecture x seed that FOLDER does not hold yet. It may be
 stopped and started again at any moment; finished shards are kept. `nascurve assemble` makes the benchmark's
@@ -25,6 +26,9 @@ options (defaults):
   processes=N (all cores)       worker processes, one thread each
   device=cpu|cuda (cpu)         where to train
   shard_size=N (16)             runs a shard: what a kill can cost a worker
+  verify=N, or --verify N       instead of collecting, train N random entries of a benchmark's table again
+                                and say how they differ; exit code 1 when by more than seed noise
+  benchmark=ID|FILE.npz (pocket201-mnist)  with verify: the table
 """
 _DEFAULTS: dict[str, Any] = {
     "task": "mnist-affine",
@@ -34,6 +38,8 @@ _DEFAULTS: dict[str, Any] = {
     "processes": None,
     "device": "cpu",
     "shard_size": 16,
+    "verify": None,
+    "benchmark": "pocket201-mnist",
     "out": None,
 }
 
@@ -45,11 +51,17 @@ def main(argv: list[str]) -> int:
         return 0
     from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
 
-    _, rest = split_flags(argv, command="collect")
+    flags, rest = split_flags(argv, command="collect", valued=["--verify"])
     options = dict(_DEFAULTS)
+    if flags:
+        rest.append(f"verify={flags[-1].removeprefix('--verify=')}")
     for override in parse_overrides(rest, command="collect"):
         check_key(override.key_or_group, _DEFAULTS, command="collect")
         options[override.key_or_group] = override.value()
+    if options["verify"] is not None:
+        from nascurve.experiments.verify import verify_table
+
+        return verify_table(options["benchmark"], options["verify"], processes=options["processes"])
     if options["out"] is None:
         raise UsageError(
             "collect: out= is missing: the folder for the curves. See `nascurve collect --help`."
