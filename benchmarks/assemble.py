@@ -28,7 +28,8 @@ def assemble(folder: Path, *, benchmark: str, version: int, space: str) -> Curve
     Raises DataFileError when the folder holds no runs, or not what the table needs.
     """
     settings = read_settings(folder)
-    task = create_task(str(settings["task"]))
+    task_options = settings.get("task_options", {})  # collections of before there were any lack it
+    task = create_task(str(settings["task"]), **task_options)
     shards = list(read_shards(folder / "shards"))
     if not shards:
         raise DataFileError(f"{folder}: expected finished shards, found none. Run `nascurve collect` first.")
@@ -67,6 +68,7 @@ def assemble(folder: Path, *, benchmark: str, version: int, space: str) -> Curve
                     key: settings[key]
                     for key in ("task", "task_version", "data_sha256", "recipe", "skeleton")
                 },
+                "task_options": task_options,
                 "data": task.metadata(),
                 "cost_model": {
                     "note": _COST_NOTE,

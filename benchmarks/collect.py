@@ -191,7 +191,8 @@ def _check_settings(out: Path, task: Task, data_checksum: str) -> None:
     if not path.exists():
         part = path.with_suffix(".part")
         try:
-            part.write_text(json.dumps({**settings, "software": software_versions()}, indent=1))
+            about = {"task_options": getattr(task, "options", {}), "software": software_versions()}
+            part.write_text(json.dumps({**settings, **about}, indent=1))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

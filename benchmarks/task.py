@@ -51,7 +51,8 @@ class Recipe:
 
 
 class Task(Protocol):
-    """A benchmark's learning problem. Everything in it is fixed: the same name and version, the same data."""
+    """A benchmark's learning problem. Everything in it is fixed: the same name, version and options, the same
+    data. A task with options has an attribute `options` with those it was built with (JSON-able)."""
 
     name: str
     version: int

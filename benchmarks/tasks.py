@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from typing import cast
+from typing import Any, cast
 
 from nascurve.benchmarks.task import Task
-from nascurve.errors import UnknownIdError, did_you_mean
+from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
 
 
 @functools.cache
@@ -19,9 +19,16 @@ def task_names() -> list[str]:
     return sorted(_entry_points())
 
 
-def create_task(name: str) -> Task:
-    """The task of that name. Raises UnknownIdError with a suggestion."""
+def create_task(name: str, **options: Any) -> Task:
+    """The task of that name. Raises UnknownIdError with a suggestion, ConfigError for options that it does
+    not have or needs."""
     points = _entry_points()
     if name not in points:
         raise UnknownIdError(f"No task is called {name!r}. {did_you_mean(name, points)}")
-    return cast("Task", points[name].load()())
+    build = points[name].load()
+    try:
+        return cast("Task", build(**options))
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise ConfigError(f"Task {name}: {error}. Options are given as task_options.<name>=.") from error

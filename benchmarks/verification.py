@@ -57,7 +57,7 @@ def verify(
     n: int,
     rng: np.random.Generator,
     processes: int | None = None,
-    on_run: Callable[[int], None] = lambda runs: None,
+    on_run: Callable[[int], object] = lambda runs: None,
 ) -> Verification:
     """Train n random entries of `table` again on the CPU.
 
@@ -138,7 +138,7 @@ def _train(
     task: Task,
     entries: Sequence[tuple[str, int]],
     processes: int | None,
-    on_run: Callable[[int], None],
+    on_run: Callable[[int], object],
 ) -> list[TrainingRuns]:
     workers = min(processes or available_cores(), len(entries))
     with worker_pool(workers, _start_worker, (task,)) as pool:

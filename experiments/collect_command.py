@@ -19,6 +19,7 @@ table of them.
 
 options (defaults):
   task=NAME (mnist-affine)      what is trained on; tasks are plug-ins
+  task_options.NAME=VALUE       options of the task, such as task_options.folder=PATH of image-folder
   space=ID (cell201)            a search space that can be enumerated, with a method `network(arch)`
   seeds=[0,1,...] ([0])         training seeds
   architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture
@@ -32,6 +33,7 @@ options (defaults):
 """
 _DEFAULTS: dict[str, Any] = {
     "task": "mnist-affine",
+    "task_options": {},
     "space": "cell201",
     "seeds": [0],
     "architectures": "all",
@@ -55,9 +57,15 @@ def main(argv: list[str]) -> int:
     options = dict(_DEFAULTS)
     if flags:
         rest.append(f"verify={flags[-1].removeprefix('--verify=')}")
+    task_options: dict[str, Any] = {}
     for override in parse_overrides(rest, command="collect"):
+        key, _, inner = override.key_or_group.partition(".")
+        if key == "task_options" and inner:
+            task_options[inner] = override.value()
+            continue
         check_key(override.key_or_group, _DEFAULTS, command="collect")
         options[override.key_or_group] = override.value()
+    options["task_options"] = {**options["task_options"], **task_options}
     if options["verify"] is not None:
         from nascurve.experiments.verify import verify_table
 
@@ -81,7 +89,7 @@ def _collect(options: dict[str, Any]) -> int:
     ):
         if any(type(item) is not int and not (name == "processes" and item is None) for item in value):
             raise ConfigError(f"collect: expected whole numbers for {name}, got {options[name]!r}.")
-    task = create_task(str(options["task"]))
+    task = create_task(str(options["task"]), **options["task_options"])
     networks = _networks(str(options["space"]), options["architectures"])
     bar: list[Any] = []
 

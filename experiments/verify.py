@@ -25,7 +25,8 @@ def verify_table(benchmark: Any, n: Any, *, processes: Any) -> int:
         processes = integer("processes", processes, at_least=1)
     table = _table(str(benchmark))
     name = f"{table.meta.benchmark}-v{table.meta.version}"
-    task = create_task(str(table.meta.recipe.get("task")))
+    recipe = table.meta.recipe
+    task = create_task(str(recipe.get("task")), **recipe.get("task_options", {}))
     bar = tqdm(unit="run", file=sys.stderr, dynamic_ncols=True)
     with bar:
         result = verify(table, task, n=n, rng=np.random.default_rng(), processes=processes, on_run=bar.update)

@@ -48,30 +48,41 @@ def prepared() -> PreparedTask:
     return PreparedTask(MnistAffine())
 
 
-def _batch(seed: int, n: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def _batch(seed: int, n: int = 64, skeleton: Skeleton = SKELETON) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    px = SKELETON.stage_px[0] ** 2
-    patches = rng.standard_normal((n, SKELETON.patch_features, px)).astype(np.float32)
-    return patches, rng.integers(0, SKELETON.n_classes, n)
+    px = skeleton.stage_px[0] ** 2
+    patches = rng.standard_normal((n, skeleton.patch_features, px)).astype(np.float32)
+    return patches, rng.integers(0, skeleton.n_classes, n)
 
 
-def _in_layout(net: PackedNetwork, flat: torch.Tensor, network: Network) -> np.ndarray:
+def _in_layout(flat: torch.Tensor, network: Network, skeleton: Skeleton) -> np.ndarray:
     """A pack of one's flat vector in the network's own layout."""
-    own = ParameterLayout(network, SKELETON)
-    index = PackedNetwork([network], SKELETON)
+    own = ParameterLayout(network, skeleton)
+    index = PackedNetwork([network], skeleton)
     index.set_parameters([np.arange(own.size, dtype=np.float32)])
     out = np.empty(own.size, dtype=np.float32)
     out[index.parameters.detach().numpy().astype(int)] = flat.detach().numpy()
     return out
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_compiled_and_torch_networks_are_the_same_function(network: Network) -> None:
+OTHER_SKELETONS = [
+    Skeleton(image_px=12, in_channels=1, channels=8, n_classes=40),
+    Skeleton(image_px=8, in_channels=3, channels=4, n_classes=2),
+    Skeleton(image_px=20, in_channels=3, channels=12, n_classes=7),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "skeleton"),
+    [(network, SKELETON) for network in NETWORKS] + [(NETWORKS[5], other) for other in OTHER_SKELETONS],
+    ids=str,
+)
+def test_compiled_and_torch_networks_are_the_same_function(network: Network, skeleton: Skeleton) -> None:
     """Loss, one optimizer step and evaluation with running statistics agree with autograd."""
-    patches, labels = _batch(0)
-    values = initial_values(network, SKELETON, seed=3)
-    compiled = CpuNetwork(network, SKELETON, values, batch_size=64)
-    packed = PackedNetwork([network], SKELETON)
+    patches, labels = _batch(0, skeleton=skeleton)
+    values = initial_values(network, skeleton, seed=3)
+    compiled = CpuNetwork(network, skeleton, values, batch_size=64)
+    packed = PackedNetwork([network], skeleton)
     packed.set_parameters([values])
     rows, lr, decay = np.arange(64)[None], 0.1, 5e-4
     loss = compiled.train(patches, labels, rows, np.array([lr], np.float32), momentum=0.9, weight_decay=decay)
@@ -86,7 +97,7 @@ def test_compiled_and_torch_networks_are_the_same_function(network: Network) -> 
     reference.grad = packed.parameters.grad
     torch.optim.SGD([reference], lr=lr, momentum=0.9, nesterov=True, weight_decay=decay).step()
     np.testing.assert_allclose(
-        compiled.net.params, _in_layout(packed, reference, network), rtol=1e-4, atol=2e-6
+        compiled.net.params, _in_layout(reference, network, skeleton), rtol=1e-4, atol=2e-6
     )
     with torch.no_grad():
         packed.parameters.copy_(reference)
