@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ options (defaults):
   task_options.NAME=VALUE       options of the task, such as task_options.folder=PATH of image-folder
   space=ID (cell201)            a search space that can be enumerated, with a method `network(arch)`
   seeds=[0,1,...] ([0])         training seeds
-  architectures=all|N|FILE (all)  all distinct networks, N random ones, or a file with one architecture
-                                string a line
+  architectures=all|N|stratified-N|FILE (all)  all distinct networks; N random ones; N that cover the good
+                                ones of the table benchmark= well; or a file with one architecture string a
+                                line
   processes=N (all cores)       worker processes, one thread each
   device=cpu|cuda (cpu)         where to train
   shard_size=N (16)             runs a shard: what a kill can cost a worker
   verify=N, or --verify N       instead of collecting, train N random entries of a benchmark's table again
                                 and say how they differ; exit code 1 when by more than seed noise
-  benchmark=ID|FILE.npz (pocket201-mnist)  with verify: the table
+  benchmark=ID|FILE.npz (pocket201-mnist)  the table for verify and stratified-N
 """
 _DEFAULTS: dict[str, Any] = {
     "task": "mnist-affine",
@@ -90,7 +92,7 @@ def _collect(options: dict[str, Any]) -> int:
         if any(type(item) is not int and not (name == "processes" and item is None) for item in value):
             raise ConfigError(f"collect: expected whole numbers for {name}, got {options[name]!r}.")
     task = create_task(str(options["task"]), **options["task_options"])
-    networks = _networks(str(options["space"]), options["architectures"])
+    networks = _networks(str(options["space"]), options["architectures"], str(options["benchmark"]))
     bar: list[Any] = []
 
     def start(total: int, done: int) -> None:
@@ -127,7 +129,7 @@ def _collect(options: dict[str, Any]) -> int:
     return 0
 
 
-def _networks(space_id: str, choice: Any) -> list[Any]:
+def _networks(space_id: str, choice: Any, benchmark: str) -> list[Any]:
     from nascurve.benchmarks.collect import networks_in_random_order
     from nascurve.benchmarks.enumeration import all_architectures
     from nascurve.registry import create_search_space
@@ -145,12 +147,19 @@ def _networks(space_id: str, choice: Any) -> list[Any]:
         if n is not None and n < 1:
             raise ConfigError(f"collect: expected at least one architecture, got architectures={choice}.")
         return networks_in_random_order(sorted({space.network(cell) for cell in cells}, key=str), n)
+    stratified = re.fullmatch(r"stratified-(\d+)", str(choice))
+    if stratified is not None:
+        from nascurve.benchmarks.stratified import stratified_networks
+        from nascurve.experiments.verify import read_table
+
+        return list(stratified_networks(read_table(benchmark), int(stratified[1])))
     path = Path(str(choice))
     try:
         lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            "collect: expected architectures=all, a number, or a file with one architecture a line; "
+            "collect: expected architectures=all, a number, stratified-<number>, or a file with one "
+            "architecture a line; "
             f"{path}: {error}"
         ) from error
     networks = []

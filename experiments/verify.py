@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from nascurve.errors import ConfigError
 from nascurve.options import integer
+
+if TYPE_CHECKING:
+    from nascurve.benchmarks.table import CurveTable
 
 
 def verify_table(benchmark: Any, n: Any, *, processes: Any) -> int:
@@ -23,7 +26,7 @@ def verify_table(benchmark: Any, n: Any, *, processes: Any) -> int:
     n = integer("verify", n, at_least=1)
     if processes is not None:
         processes = integer("processes", processes, at_least=1)
-    table = _table(str(benchmark))
+    table = read_table(str(benchmark))
     name = f"{table.meta.benchmark}-v{table.meta.version}"
     recipe = table.meta.recipe
     task = create_task(str(recipe.get("task")), **recipe.get("task_options", {}))
@@ -48,7 +51,8 @@ def verify_table(benchmark: Any, n: Any, *, processes: Any) -> int:
     return 1 if result.verdict == "differs" else 0
 
 
-def _table(source: str) -> Any:
+def read_table(source: str) -> CurveTable:
+    """The table of a benchmark's id, or of a file. Raises ConfigError, DataFileError, UnknownIdError."""
     from nascurve.benchmarks.table import CurveTable
     from nascurve.registry import load_benchmark
 
@@ -57,7 +61,7 @@ def _table(source: str) -> Any:
     table = getattr(load_benchmark(source), "table", None)
     if table is None:
         raise ConfigError(
-            f"verify: {source} is no table of collected curves. Give the id of one (pocket201-mnist), or its "
-            "file."
+            f"collect: {source} is no table of collected curves. Give the id of one (pocket201-mnist), or "
+            "its file."
         )
-    return table
+    return cast("CurveTable", table)
