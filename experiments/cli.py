@@ -26,6 +26,8 @@ _COMMANDS = {
     ),
     "plot": ("plot_command", "redraw the figure and the table of a results folder"),
     "describe": ("describe_command", "statistics of a benchmark's curves"),
+    "noise": ("noise_command", "noise and landscape of a benchmark: table and figures"),
+    "convert": ("convert_command", "make the fast cache of a benchmark's official files"),
     "collect": ("collect_command", "train a benchmark's learning curves, resumable"),
     "assemble": ("assemble_command", "make a benchmark's table from collected curves"),
 }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable
-from typing import Any
+import shutil
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nascurve import registry
 from nascurve.errors import DataFileError, NascurveError, did_you_mean
@@ -13,11 +13,18 @@ from nascurve.experiments.table import format_table
 from nascurve.experiments.usage import UsageError
 from nascurve.registry import Group
 
+if TYPE_CHECKING:
+    from nascurve.benchmarks.files.card import OfficialCard
+
+_COLUMNS = 110
+"""Width of the tables where the output is no terminal."""
+_LEAST = 20
 HELP = """\
 usage: nascurve list [optimizers|benchmarks|extrapolators|spaces ...]
 
-What there is: ids with a description; of benchmarks also where the curves come from, and whether their data
-are there.
+What there is: ids with a description; of benchmarks also where the curves come from, whether their data are
+there, and which files they need (give data_dir=, the folder that holds them). Lines are cut to the width of
+the terminal; COLUMNS=200 nascurve list shows more of them.
 """
 _SECTIONS: dict[str, Group] = {
     "optimizers": "optimizers",
@@ -45,37 +52,43 @@ def main(argv: list[str]) -> int:
 
 
 def _components(group: Group) -> str:
-    rows = [[id_, _description(group, id_)[0]] for id_ in registry.ids(group)]
-    return format_table(["id", "description"], rows)
+    return _table(["id", "description"], [[id_, _description(group, id_)[0]] for id_ in registry.ids(group)])
 
 
 def _benchmarks() -> str:
-    header = ["id", "curves", "space", "epochs", "seeds", "data", "needs", "description"]
-    rows = []
+    """What is known of each, then in a second table what it is: one would be too wide."""
+    rows, descriptions = [], []
     for id_ in registry.ids("benchmarks"):
         text, component = _description("benchmarks", id_)
-        rows.append([id_, *_state(component), text])
-    return format_table(header, rows, right=[3, 4])
+        card = getattr(component, "card", None)
+        rows.append([id_, *_state(component, card)])
+        descriptions.append([id_, text if card is None else card.description])
+    facts = _table(["id", "curves", "space", "epochs", "seeds", "data", "needs"], rows, right=[3, 4])
+    return f"{facts}\n\n{_table(['id', 'description'], descriptions)}"
 
 
-def _state(component: Callable[..., Any] | None) -> list[str]:
+def _state(component: Callable[..., Any] | None, card: OfficialCard | None) -> list[str]:
     """Kind, space, epochs, seeds, whether the data are there, and what is needed."""
+    known = ["?"] * 4
+    if card is not None:
+        known = [card.kind, card.space, str(card.max_epochs), str(card.n_seeds)]
     if component is None:
-        return ["?", "?", "?", "?", "broken", ""]
+        return [*known, "broken", "see below"]
     try:
         info = component().info
     except DataFileError as error:
-        return ["?", "?", "?", "?", "missing", _first_line(str(error))]
+        files = "" if card is None else ", ".join(file.name for file in card.files)
+        return [*known, "missing", files or _first_line(str(error))]
     except (NascurveError, TypeError) as error:  # a TypeError: an option without a default
-        return ["?", "?", "?", "?", "needs options", _first_line(str(error))]
+        return [*known, "needs options", _first_line(str(error))]
     except Exception as error:  # somebody else's plug-in must not hide all the others
-        return ["?", "?", "?", "?", "broken", _first_line(f"{type(error).__name__}: {error}")]
+        return [*known, "broken", _first_line(f"{type(error).__name__}: {error}")]
     needs = ", ".join(info.required_files) or "-"
     return [info.kind, info.space, str(info.max_epochs), str(info.n_seeds), "there", needs]
 
 
 def _description(group: Group, id_: str) -> tuple[str, Callable[..., Any] | None]:
-    """First line of the docstring, and the component; None where it cannot be imported."""
+    """First paragraph of the docstring, and the component; None where it cannot be imported."""
     try:
         component = registry.component(group, id_)
     except Exception as error:  # somebody else's plug-in must not hide all the others
@@ -84,6 +97,14 @@ def _description(group: Group, id_: str) -> tuple[str, Callable[..., Any] | None
 
 
 def _first_line(text: str) -> str:
-    line = text.strip().split("\n\n")[0].replace("\n", " ")
-    width = 100 if sys.stdout.isatty() else 200
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return text.strip().split("\n\n")[0].replace("\n", " ")
+
+
+def _table(header: list[str], rows: list[list[str]], *, right: Sequence[int] = ()) -> str:
+    """A table whose last column is cut so that it fits the terminal."""
+    widest = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    most = max(
+        _LEAST, shutil.get_terminal_size((_COLUMNS, 0)).columns - sum(widest[:-1]) - 2 * len(widest[:-1])
+    )
+    cut = [[*row[:-1], row[-1] if len(row[-1]) <= most else f"{row[-1][: most - 1]}…"] for row in rows]
+    return format_table(header, cut, right=right)

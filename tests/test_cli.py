@@ -44,7 +44,7 @@ def test_help_is_fast_and_names_all_commands(tmp_path: Path) -> None:
         done = nascurve("--help", cwd=tmp_path)
         times.append(time.perf_counter() - start)
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("list", "run", "compare", "plot", "collect"))
+    assert all(name in done.stdout for name in ("list", "run", "compare", "plot", "convert", "collect"))
     assert min(times) < 0.5
 
 
@@ -258,6 +258,37 @@ def test_list_shows_everything_registered(tmp_path: Path) -> None:
     row = next(line for line in only.stdout.splitlines() if line.startswith("synthetic "))
     assert row.split()[1:6] == ["synthetic", "cell201", "32", "3", "there"]
     assert "bananas" not in only.stdout
+
+
+def test_list_tells_of_official_benchmarks_without_their_data(tmp_path: Path) -> None:
+    lines = nascurve("list", "benchmarks", cwd=tmp_path).stdout.splitlines()
+    facts, description = (line for line in lines if line.startswith("nbasr "))
+    assert facts.split()[1:] == ["real", "asr", "40", "3", "missing", "nb-asr-e40-<seed>.pickle"]
+    assert "Phoneme error rates" in description
+    assert max(map(len, lines)) <= 110
+    wide = nascurve("list", "benchmarks", cwd=tmp_path, COLUMNS="300").stdout.splitlines()
+    assert max(map(len, wide)) > 110
+
+
+def test_list_needs_no_heavy_imports_and_no_optional_dependencies(tmp_path: Path) -> None:
+    script = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "optuna", "lightgbm", "pandas", "pyarrow", "sklearn"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from nascurve.experiments.cli import main
+sys.exit(main(["list"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("bananas", "rs", "cell201", "darts", "nbasr", "pocket201-mnist", "last_value"):
+        rows = [line for line in done.stdout.splitlines() if line.startswith(f"{word} ")]
+        assert rows
+        assert "cannot be imported" not in "".join(rows)
 
 
 def _wait_for_runs(out: Path, n: int, process: "subprocess.Popen[str]") -> None:

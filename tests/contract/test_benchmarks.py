@@ -6,12 +6,34 @@ import numpy as np
 import pytest
 
 from nascurve.benchmarks.synthetic import SyntheticBenchmark
-from nascurve.registry import ids, load_benchmark
+from nascurve.errors import DataFileError
+from nascurve.registry import component, ids, load_benchmark
 from nascurve.simulator.types import LearningCurve
 from nascurve.testing import check_benchmark
 
+FROM_A_PACKAGE = "nb201-finals"  # its files come with a development dependency: no data_dir is needed
+OFFICIAL = [
+    id_
+    for id_ in ids("benchmarks")
+    if hasattr(component("benchmarks", id_), "card") and id_ != FROM_A_PACKAGE
+]
+SHIPPED = [id_ for id_ in ids("benchmarks", versions=True) if id_ not in OFFICIAL]
 
-@pytest.mark.parametrize("benchmark_id", ids("benchmarks", versions=True))
+
+@pytest.mark.parametrize("benchmark_id", OFFICIAL)
+def test_official_benchmark_says_which_files_it_needs(benchmark_id):
+    """With data, each is checked in tests/benchmarks/official."""
+    card = component("benchmarks", benchmark_id).card
+    with pytest.raises(DataFileError) as caught:
+        load_benchmark(benchmark_id, data_dir="no such folder")
+    for text in (benchmark_id, "data_dir", card.files[0].name):
+        assert text in str(caught.value)
+    assert card.id == benchmark_id
+    assert card.citation
+    assert card.licence
+
+
+@pytest.mark.parametrize("benchmark_id", SHIPPED)
 def test_registered_benchmark_keeps_the_contract(benchmark_id):
     bench = load_benchmark(benchmark_id)
     assert benchmark_id in (bench.info.name, f"{bench.info.name}-v{bench.info.version}")

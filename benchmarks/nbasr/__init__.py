@@ -1,0 +1,1 @@
+"""NAS-Bench-ASR: convolutional models of speech, from the authors' files."""

@@ -1,0 +1,1 @@
+"""NAS-Bench-NLP: recurrent cells and their trainings as language models."""
