@@ -1,0 +1,1 @@
+"""NAS-Bench-301: the DARTS space, its training runs and its surrogates."""
