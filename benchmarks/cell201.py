@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,6 +26,7 @@ SIZE = len(OPS) ** N_EDGES
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
 """The four paths from input to output, by edge number."""
 
+_PARAMETERS = tuple(f"op_{source}_{target}" for source, target in CELL_EDGES)
 _FORMAT = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 _CELL = re.compile(re.escape(_FORMAT).replace("op", r"([^|~+]*)"))
 _PLACES: tuple[int, ...] = tuple(len(OPS) ** (N_EDGES - 1 - edge) for edge in range(N_EDGES))
@@ -127,6 +128,20 @@ class Cell201Space:
         for edge, place in enumerate(_PLACES):
             index += parents[choices >> edge & 1] // place % len(OPS) * place
         return self._cells[index]
+
+    def parameters(self) -> dict[str, tuple[str, ...]]:
+        """A cell as independent choices, for optimizers that work on these (`tpe`): the operation of each
+        edge, named "op_<source>_<target>"."""
+        return dict.fromkeys(_PARAMETERS, OPS)
+
+    def from_parameters(self, values: Mapping[str, Any]) -> Cell201:
+        """The cell of one choice for each of `parameters()`. Raises ArchitectureError for any other."""
+        if values.keys() != set(_PARAMETERS):
+            raise ArchitectureError(
+                f"{self.name}: expected an operation for each of {', '.join(_PARAMETERS)}, "
+                f"got {values!r:.200}."
+            )
+        return Cell201([values[name] for name in _PARAMETERS])
 
     def neighbors(self, arch: Architecture) -> tuple[Cell201, ...]:
         """The 24 cells that differ on one edge, by edge, then by operation."""
