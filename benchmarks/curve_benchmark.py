@@ -130,6 +130,11 @@ class CurveBenchmark(ABC):
         """Curves as of `_make`, but of the trainings that end at the fidelity `epochs`."""
         raise NotImplementedError(f"{type(self).__name__} must implement _make or _make_budget.")
 
+    def forget(self) -> None:
+        """Drop the remembered curves: for callers that go once through a large benchmark."""
+        self._memory.clear()
+        self._short.clear()
+
     def training_runs(self, arch: Architecture) -> int:
         """How many training runs there are of an architecture. Raises ArchitectureError as `query` does."""
         return self._info.n_seeds

@@ -9,6 +9,7 @@ import numpy as np
 
 from nascurve.benchmarks.curve_benchmark import CurveBenchmark, curve_rows
 from nascurve.benchmarks.enumeration import all_architectures
+from nascurve.benchmarks.held_space import HeldSpace
 from nascurve.benchmarks.table import CurveTable
 from nascurve.errors import ArchitectureError, ConfigError
 from nascurve.simulator.types import Architecture, BenchmarkInfo, LearningCurve, SearchSpace
@@ -17,6 +18,7 @@ from nascurve.simulator.types import Architecture, BenchmarkInfo, LearningCurve,
 class TableBenchmark(CurveBenchmark):
     """Every architecture of `space` is answered by its network's row, which is named `space.key(arch)`.
 
+    space: the table's search space, or a `HeldSpace` of a part of it.
     seed: counts the trainings that there are of an architecture, in the order of the table's seeds. Each
         network that was trained at all has at least `info.n_seeds` of them; asking beyond what there is
         raises ConfigError, asking for a network without any ArchitectureError.
@@ -30,10 +32,11 @@ class TableBenchmark(CurveBenchmark):
         self, table: CurveTable, space: SearchSpace, *, required_files: tuple[str, ...] = ()
     ) -> None:
         meta = table.meta
-        if meta.space != space.name:
+        base = space.base if isinstance(space, HeldSpace) else space
+        if meta.space != base.name:
             raise ConfigError(
-                f"{meta.benchmark}: expected the table's search space, {meta.space!r}, got {space.name!r}. "
-                f"Give space=nascurve.create_search_space({meta.space!r}), or a table of {space.name!r}."
+                f"{meta.benchmark}: expected the table's search space, {meta.space!r}, got {base.name!r}. "
+                f"Give space=nascurve.create_search_space({meta.space!r}), or a table of {base.name!r}."
             )
         counts = table.trained.sum(axis=0)
         if not counts.any():
@@ -115,6 +118,12 @@ class TableBenchmark(CurveBenchmark):
     def training_runs(self, arch: Architecture) -> int:
         """How many training runs the table holds of the architecture's network."""
         return int(self._counts[self._row(arch)])
+
+    def official_seeds(self, arch: Architecture) -> tuple[int, ...]:
+        """The seeds that the architecture's network was trained with, in the order of `query`'s seed."""
+        row = self._row(arch)
+        runs = self._runs[: self._counts[row], row].tolist()
+        return tuple(self.info.training_seeds[run] for run in runs)
 
     def true_test_acc(self, arch: Architecture) -> float:
         """Test accuracy after the last epoch, mean over the architecture's trainings. For reporting only."""

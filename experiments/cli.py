@@ -30,6 +30,7 @@ _COMMANDS = {
     "convert": ("convert_command", "make the fast cache of a benchmark's official files"),
     "collect": ("collect_command", "train a benchmark's learning curves, resumable"),
     "assemble": ("assemble_command", "make a benchmark's table from collected curves"),
+    "export": ("export_command", "write the training runs of a benchmark as a Parquet file"),
 }
 _EXAMPLES = """\
 examples:

@@ -35,8 +35,13 @@ def main(argv: list[str]) -> int:
 
     benchmark = load_benchmark(ids[0], **options)
     info = benchmark.info
-    print(f"{info.name}-v{info.version}: {info.kind} curves, space {info.space}, {info.max_epochs} epochs, "
-          f"{info.n_seeds} training seed(s) of every network")  # fmt: skip
+    epochs = f"{info.max_epochs} epochs"
+    if info.fidelities is not None:
+        trainings = "measured after" if info.resumable else "trainings of"
+        epochs = f"{trainings} {'/'.join(map(str, info.fidelities))} epochs"
+    title = info.name if info.name.endswith(f"-v{info.version}") else f"{info.name}-v{info.version}"
+    print(f"{title}: {info.kind} curves, space {info.space}, {epochs}, at least {info.n_seeds} training "
+          "run(s) of every network")  # fmt: skip
     lines = Description.of(benchmark).lines()
     width = max(len(label) for label, _ in lines)
     for label, value in lines:

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 _COLUMNS = 110
 """Width of the tables where the output is no terminal."""
 _LEAST = 20
+_COUNTED = 10_000_000
+"""Sizes from here on are shown by their order of magnitude."""
 HELP = """\
 usage: nascurve list [optimizers|benchmarks|extrapolators|spaces ...]
 
 What there is: ids with a description; of benchmarks also where the curves come from, whether their data are
-there, and which files they need (give data_dir=, the folder that holds them). Lines are cut to the width of
+there, which files they need (give data_dir=, the folder that holds them), and the size of the search space:
+the number of architectures, of those that the data hold where they are there. Lines are cut to the width of
 the terminal; COLUMNS=200 nascurve list shows more of them.
 """
 _SECTIONS: dict[str, Group] = {
@@ -61,30 +64,44 @@ def _benchmarks() -> str:
     for id_ in registry.ids("benchmarks"):
         text, component = _description("benchmarks", id_)
         card = getattr(component, "card", None)
-        rows.append([id_, *_state(component, card)])
-        descriptions.append([id_, text if card is None else card.description])
-    facts = _table(["id", "curves", "space", "epochs", "seeds", "data", "needs"], rows, right=[3, 4])
-    return f"{facts}\n\n{_table(['id', 'description'], descriptions)}"
+        *facts, size = _state(component, card)
+        rows.append([id_, *facts])
+        descriptions.append([id_, size, text if card is None else card.description])
+    header = ["id", "curves", "space", "epochs", "seeds", "data", "needs"]
+    about = _table(["id", "size", "description"], descriptions, right=[1])
+    return f"{_table(header, rows, right=[3, 4])}\n\n{about}"
 
 
 def _state(component: Callable[..., Any] | None, card: OfficialCard | None) -> list[str]:
-    """Kind, space, epochs, seeds, whether the data are there, and what is needed."""
-    known = ["?"] * 4
+    """Kind, space, epochs, seeds, whether the data are there, what is needed, and the number of
+    architectures."""
+    known, size = ["?"] * 4, "?"
     if card is not None:
         known = [card.kind, card.space, str(card.max_epochs), str(card.n_seeds)]
+        size = _size(_description("search_spaces", card.space)[1])
     if component is None:
-        return [*known, "broken", "see below"]
+        return [*known, "broken", "see below", size]
     try:
-        info = component().info
+        benchmark = component()
+        info = benchmark.info
     except DataFileError as error:
         files = "" if card is None else ", ".join(file.name for file in card.files)
-        return [*known, "missing", files or _first_line(str(error))]
+        return [*known, "missing", files or _first_line(str(error)), size]
     except (NascurveError, TypeError) as error:  # a TypeError: an option without a default
-        return [*known, "needs options", _first_line(str(error))]
+        return [*known, "needs options", _first_line(str(error)), size]
     except Exception as error:  # somebody else's plug-in must not hide all the others
-        return [*known, "broken", _first_line(f"{type(error).__name__}: {error}")]
+        return [*known, "broken", _first_line(f"{type(error).__name__}: {error}"), size]
     needs = ", ".join(info.required_files) or "-"
-    return [info.kind, info.space, str(info.max_epochs), str(info.n_seeds), "there", needs]
+    facts = [info.kind, info.space, str(info.max_epochs), str(info.n_seeds)]
+    return [*facts, "there", needs, _size(benchmark.space)]
+
+
+def _size(space: Any) -> str:
+    """Number of architectures of a search space (or its class)."""
+    size = getattr(space, "size", None)
+    if not isinstance(size, int | float):
+        return "?"
+    return f"{size:,}" if size < _COUNTED else f"{size:.0e}".replace("e+", "e")
 
 
 def _description(group: Group, id_: str) -> tuple[str, Callable[..., Any] | None]:
