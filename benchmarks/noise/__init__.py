@@ -1,0 +1,1 @@
+"""Noise and landscape of a benchmark, in numbers."""
