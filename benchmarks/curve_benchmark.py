@@ -113,6 +113,12 @@ class CurveBenchmark(ABC):
                 f"{self._info.name}: seed must be a whole number, 0 or more (the index of a training run); "
                 f"got {seed!r}."
             )
+        count = self.training_runs(arch)
+        if seed >= count:  # type: ignore[operator]
+            raise ConfigError(
+                f"{self._info.name}: seed must be 0 to {count - 1}: there {'is' if count == 1 else 'are'} "
+                f"{count} training run{'' if count == 1 else 's'} of {arch}; got {seed}."
+            )
 
     def _foreign(self, arch: object) -> ArchitectureError:
         return ArchitectureError(
@@ -121,7 +127,7 @@ class CurveBenchmark(ABC):
         )
 
     def _make(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
-        """Curves of distinct pairs; the architectures are in the space, the seeds are ints >= 0."""
+        """Curves of distinct pairs; the architectures are in the space and have so many training runs."""
         return self._make_budget(archs, seeds, self._info.max_epochs)
 
     def _make_budget(

@@ -73,7 +73,7 @@ def path(name: str, value: object) -> Path:
     """The path of a file, given as str or os.PathLike."""
     if isinstance(value, str | os.PathLike):
         location = os.fspath(value)
-        if isinstance(location, str) and location:
+        if isinstance(location, str) and location and "\0" not in location:
             return Path(location)
     raise _refusal(name, "the path of a file", value)
 

@@ -184,7 +184,8 @@ class Simulation:
         for trial, run, epochs in admitted:
             trained = run.epochs if self._resume else 0
             charged_s = run.cost_s(trained, epochs)
-            if self.time_s + charged_s <= self.time_s and self._only_seconds_end_it:
+            # going on with a run may be free (one that has diverged): max_epochs bounds how often
+            if not trained and self.time_s + charged_s <= self.time_s and self._only_seconds_end_it:
                 raise ProtocolError(
                     f"The benchmark {self._benchmark.info.name} charges no time for {str(trial.arch)!r}: a "
                     "run limited by seconds alone might never end. Give budget_epochs or max_evaluations too."

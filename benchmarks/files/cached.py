@@ -52,13 +52,13 @@ def open_cached(
     remedy = f"Remove it, and give data_dir= to make it again. {card.remedy}"
     fingerprint = _fingerprint(sources)
     if fingerprint is None:
-        if not path.exists():
-            gone = [source for source in sources if not source.exists()]
+        if not _is_there(path):
+            gone = [source for source in sources if not _is_there(source)]
             raise card.missing((*gone, *sources, None)[0])
         return _noted(path, open_cache(path, kind=name, format_version=format_version, remedy=remedy))
 
     def usable() -> tuple[Arrays, dict[str, Any]] | None:
-        if not path.exists():
+        if not _is_there(path):
             return None
         try:
             arrays, meta = open_cache(path, kind=name, format_version=format_version, remedy=remedy)
@@ -105,6 +105,11 @@ def _noted(path: Path, opened: tuple[Arrays, dict[str, Any]]) -> tuple[Arrays, d
     return opened
 
 
+def _is_there(path: Path) -> bool:
+    """Unlike Path.exists, False also where the folder may not be looked into or the name is impossible."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def _state(path: Path) -> tuple[int, int] | None:
     try:
         state = path.stat()
@@ -120,7 +125,7 @@ def _fingerprint(sources: Sequence[Path]) -> str | None:
         try:
             state = source.stat()
             inner = sorted(_entries(os.fspath(source), "")) if source.is_dir() else []
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a null byte in the path
             return None
         facts.append([source.name, *(inner or (state.st_size, state.st_mtime_ns))])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest() if facts else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from nascurve.benchmarks.files.pickles import read_pickle
-from nascurve.benchmarks.files.source import open_source
+from nascurve.benchmarks.files.source import guarded, open_source
 from nascurve.benchmarks.nbasr.space import OPS
 from nascurve.errors import DataFileError
 
@@ -62,24 +62,26 @@ class ASRFile:
             data = file.read(MAX_BYTES + 1)
         parts = read_pickle(data, path=path, remedy=remedy, max_bytes=MAX_BYTES, several=True)
         check = _Checks(path, remedy)
-        if len(parts) != 2 or type(parts[0]) is not dict or type(parts[1]) is not list:
-            kinds = ", ".join(type(part).__name__ for part in parts[:4])
-            check.refuse(f"{expected}: a header (dict) and rows (list)", f"{len(parts)} ({kinds})")
-        header, rows = parts
-        if header.get("dataset_type") != dataset_type:
-            check.refuse(f"dataset_type {dataset_type!r}", header.get("dataset_type"))
-        check.ops(header.get("search_space"))
-        columns = check.columns(header.get("columns"), _COLUMNS[dataset_type])
-        training = dataset_type == "training"
-        return cls(
-            path=path,
-            version=check.integer(header, "version"),
-            epochs=check.integer(header, "epochs") if training else None,
-            seed=check.integer(header, "seed") if training else None,
-            device=check.device(header) if dataset_type == "benchmarking" else "",
-            columns=columns,
-            rows=check.rows(rows, len(columns)),
-        )
+        with guarded(path, expected, remedy):  # arrays where names belong compare element by element
+            if len(parts) != 2 or type(parts[0]) is not dict or type(parts[1]) is not list:
+                kinds = ", ".join(type(part).__name__ for part in parts[:4])
+                check.refuse(f"{expected}: a header (dict) and rows (list)", f"{len(parts)} ({kinds})")
+            header, rows = parts
+            if header.get("dataset_type") != dataset_type:
+                check.refuse(f"dataset_type {dataset_type!r}", header.get("dataset_type"))
+            check.ops(header.get("search_space"))
+            columns = check.columns(header.get("columns"), _COLUMNS[dataset_type])
+            training = dataset_type == "training"
+            found = cls(
+                path=path,
+                version=check.integer(header, "version"),
+                epochs=check.integer(header, "epochs") if training else None,
+                seed=check.integer(header, "seed") if training else None,
+                device=check.device(header) if dataset_type == "benchmarking" else "",
+                columns=columns,
+                rows=check.rows(rows, len(columns)),
+            )
+        return found  # noqa: RET504 -- for mypy a context manager might swallow the exception
 
     def column(self, name: str) -> dict[str, Any]:
         """Values of one column by model hash. Raises KeyError for a column that the file lacks."""

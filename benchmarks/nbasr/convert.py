@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.array_file import digest
 from nascurve.benchmarks.nbasr.asr_file import ASRFile, real
 from nascurve.benchmarks.nbasr.space import ASRCell, ASRSpace
 from nascurve.errors import ArchitectureError, DataFileError
 from nascurve.simulator.types import FloatArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def convert(
@@ -35,7 +36,7 @@ def convert(
     n); val_per (s, n, epochs) and test_per (s, n), phoneme error rates as in the files, NaN where the file
     has none; latency_s (d, n), params (n,), flops (n,), NaN where not known. meta: devices, has_params,
     has_flops, versions of the files, other_rows (rows of models that no trained cell has, which are left
-    out).
+    out), data_sha256 (of the arrays).
 
     Raises DataFileError for files that do not fit the format, the schedule or each other, whose rows name
     another architecture than their hash, or hold negative numbers.
@@ -87,6 +88,7 @@ def convert(
         "has_flops": has_flops,
         "versions": {file.path.name: file.version for file in [*runs, *others]},
         "other_rows": {file.path.name: sum(model not in place for model in file.rows) for file in others},
+        "data_sha256": digest(arrays),
     }
     return arrays, meta
 

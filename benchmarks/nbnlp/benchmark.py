@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +23,14 @@ from nascurve.benchmarks.nbnlp.logs import is_log, read_logs
 from nascurve.benchmarks.nbnlp.naslib import read_naslib
 from nascurve.benchmarks.nbnlp.space import RecurrentSpace
 from nascurve.benchmarks.nbnlp.table import arrays_of, cells_of
-from nascurve.errors import ArchitectureError, ConfigError, DataFileError
+from nascurve.errors import ArchitectureError, DataFileError
 from nascurve.simulator.types import Architecture, BenchmarkInfo, FloatArray, LearningCurve, SearchSpace
 
 _LOG = logging.getLogger(__name__)
 _ARCHIVE, _PICKLE = "logs.zip", "nb_nlp.pickle"
 _VOCABULARIES = {"ptb": 10_000, "wikitext-2": 33_278}
 _RELEASE = "github.com/fmsnew/nas-bench-nlp-release"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _TRAIN, _VAL, _TEST = range(3)
 TEST_EPOCHS = ("last", "best_val")
 
@@ -39,8 +40,8 @@ class NBNLP(CurveBenchmark):
 
     data_dir: `logs.zip` of one of the release's three folders, the folder that holds it, a folder of unpacked
         logs, or NASLib's `nb_nlp.pickle` (in a folder that has several, the first of these counts).
-    cache_dir: where the converted cache is kept; None: beside the data. Where it is there already, data_dir
-        may be left out (the cache of NASLib's pickle needs the name of the pickle).
+    cache_dir: where the converted cache is kept; None: beside the data. Where it is there already, the data
+        may be gone and data_dir left out (the cache of NASLib's pickle needs the name of the pickle).
     vocabulary: number of words; None: 10,000 for PTB and 33,278 for WikiText-2, by the logs' data set.
     test_epoch: what `true_test_acc` takes of each training: "last", the last epoch, as everywhere in
         nascurve; "best_val", the epoch of the lowest validation loss, as the authors report.
@@ -55,8 +56,8 @@ class NBNLP(CurveBenchmark):
         cost nothing after the last epoch that was run, since the training ended there. In `true_test_acc`
         they count 0, and with test_epoch="best_val" by their best epoch before, if there is one.
     Trainings of one cell, also by isomorphic recipes, are its seeds, in the order of init_time and
-        experiment_id; the logs name no random seed. Trainings that something else ended (by their status) are
-        left out and counted in `info.details["left_out"]`.
+        experiment_id; the logs name no random seed. Trainings that something else ended (by their status),
+        and those without a second of training, are left out and counted in `info.details["left_out"]`.
 
     Klyuchnikov et al. 2022. Raises DataFileError for files that are missing, damaged or something else.
     """
@@ -95,17 +96,18 @@ class NBNLP(CurveBenchmark):
         card = self.card
         options.choice("test_epoch", test_epoch, TEST_EPOCHS)
         if vocabulary is not None:
-            options.integer("vocabulary", vocabulary, at_least=2)
-        source = _source(data_dir, cache_dir, card)
+            vocabulary = options.integer("vocabulary", vocabulary, at_least=2)
+        source, cache = _places(data_dir, cache_dir, card)
         arrays, meta = open_cached(
             card=card,
             sources=[source],
-            cache_dir=_cache_dir(source, cache_dir),
-            name="nbnlp-naslib" if _is_pickle(source) else "nbnlp",
+            cache_dir=cache,
+            name=_cache_name(source),
             format_version=_FORMAT_VERSION,
             convert=lambda: _convert(source, card.remedy),
         )
-        scale = math.log(_vocabulary(meta["data"], vocabulary, source))
+        n_words = _vocabulary(meta["data"], vocabulary, source)
+        scale = math.log(n_words)
         self._cells = cells_of(arrays)
         self._rows = {cell: row for row, cell in enumerate(self._cells)}
         self._losses: FloatArray = arrays["losses"]
@@ -135,12 +137,12 @@ class NBNLP(CurveBenchmark):
                 citation=card.citation,
                 description=card.description,
                 required_files=(source.name,),
-                details=_details(meta, math.exp(scale), test_epoch, len(self._cells), alive),
+                details=_details(meta, n_words, test_epoch, len(self._cells), alive),
             ),
         )
 
     def _make(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
-        runs = [self._run(arch, seed) for arch, seed in zip(archs, seeds, strict=True)]
+        runs = [self._first[self._row(arch)] + seed for arch, seed in zip(archs, seeds, strict=True)]
         return curve_rows(
             self._val_acc[runs],
             self._wall_s[runs],
@@ -174,50 +176,44 @@ class NBNLP(CurveBenchmark):
             )
         return row
 
-    def _run(self, arch: Architecture, seed: int) -> int:
-        row = self._row(arch)
-        run = self._first[row] + seed
-        if run >= self._first[row + 1]:
-            count = self._first[row + 1] - self._first[row]
-            raise ConfigError(
-                f"{self.info.name}: seed must be 0 to {count - 1}: this cell was trained {count} time(s); "
-                f"got {seed}."
-            )
-        return run
 
-
-def _source(data_dir: str | Path | None, cache_dir: str | Path | None, card: OfficialCard) -> Path:
-    """The archive, the folder of logs or the pickle that a data_dir means; it may be gone when there is a
-    cache_dir."""
+def _places(
+    data_dir: str | Path | None, cache_dir: str | Path | None, card: OfficialCard
+) -> tuple[Path, Path]:
+    """The archive, folder of logs or pickle that is meant, and the folder of the cache; the first may be gone
+    where there is a cache."""
+    cache = None if cache_dir is None else options.path("cache_dir", cache_dir)
     if data_dir is None:
-        if cache_dir is None:
+        if cache is None:
             raise card.missing(None)
-        return options.path("cache_dir", cache_dir) / _ARCHIVE
+        return cache / _ARCHIVE, cache
     path = options.path("data_dir", data_dir)
-    if not path.is_dir():
-        if not path.exists() and cache_dir is None:
-            raise card.missing(path)
-        return path
-    try:
-        names = {entry.name for entry in path.iterdir()}
-    except OSError as error:
-        raise card.missing(path) from error
-    for name in (_ARCHIVE, _PICKLE):
-        if name in names:
-            return path / name
-    if any(map(is_log, names)):
-        return path
+    # os.path: what may not be looked at counts as absent, where Path would raise
+    if os.path.isdir(path):  # noqa: PTH112
+        cache = cache or path
+        try:
+            names = os.listdir(path)  # noqa: PTH208 -- names are what is wanted
+        except OSError as error:
+            raise card.missing(path) from error
+        for name in (_ARCHIVE, _PICKLE):
+            if name in names:
+                return path / name, cache
+        if any(map(is_log, names)):
+            return path, cache
+        for gone in (path / _ARCHIVE, path / _PICKLE):
+            if os.path.exists(cache / f"{_cache_name(gone)}.nascurve"):  # noqa: PTH110
+                return gone, cache
+    elif cache is not None or os.path.exists(path):  # noqa: PTH110
+        return path, cache or path.parent
     raise card.missing(path)
 
 
 def _is_pickle(source: Path) -> bool:
-    return source.suffix in (".pickle", ".pkl")
+    return source.suffix.lower() in (".pickle", ".pkl")
 
 
-def _cache_dir(source: Path, cache_dir: str | Path | None) -> Path:
-    if cache_dir is not None:
-        return options.path("cache_dir", cache_dir)
-    return source if source.is_dir() else source.parent
+def _cache_name(source: Path) -> str:
+    return "nbnlp-naslib" if _is_pickle(source) else "nbnlp"
 
 
 def _convert(source: Path, remedy: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -268,11 +264,11 @@ def _reported(
 
 
 def _details(
-    meta: dict[str, Any], vocabulary: float, test_epoch: str, n_cells: int, alive: NDArray[np.bool_]
+    meta: dict[str, Any], vocabulary: int, test_epoch: str, n_cells: int, alive: NDArray[np.bool_]
 ) -> dict[str, Any]:
     return {
         "data": meta["data"],
-        "vocabulary": round(vocabulary),
+        "vocabulary": vocabulary,
         "accuracy": "1 - loss / ln(vocabulary), cut off to [0, 1]; losses in nats per token",
         "epoch_s": "seconds of training as logged, without evaluation; 0 after the end of a diverged run",
         "diverged": "val_acc and test_acc NaN from the first NaN loss to the end; 0 in true_test_acc",
@@ -282,4 +278,5 @@ def _details(
         "n_runs": len(alive),
         "n_diverged": int((~alive[:, -1]).sum()),
         "left_out": meta["left_out"],
+        "data_sha256": meta["data_sha256"],
     }

@@ -56,6 +56,8 @@ def checked_run(
         raise ValueError("wall_times are not finite")
     if len(wall_s) < epochs and status == "OK" and not np.isnan(losses).any():
         return "stopped before the last epoch"
+    if not wall_s.any():  # no value, and no second that a simulation could charge
+        return "no training time recorded"
     return Run(cell=cell, order=order, data=data, epochs=epochs, losses=losses, wall_s=wall_s)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.array_file import digest as data_digest
 from nascurve.benchmarks.nbnlp.cell import RecurrentCell
 from nascurve.benchmarks.nbnlp.run import Run
 from nascurve.errors import DataFileError
@@ -29,7 +30,8 @@ def arrays_of(
     losses (runs, 3, epochs): train, validation, test; NaN where nothing was recorded
     wall_s (runs, epochs): 0 where nothing was recorded
     n_recorded (runs,): epochs recorded
-    meta: data, epochs, left_out (reason -> number), digest (SHA-256 of the cells' strings)
+    meta: data, epochs, left_out (reason -> number), digest (SHA-256 of the cells' strings), data_sha256 (of
+    the arrays)
 
     Trainings planned for fewer epochs than the longest are left out. Raises DataFileError when no training
     remains or when they are of several data sets.
@@ -68,6 +70,7 @@ def arrays_of(
         "epochs": epochs,
         "left_out": dict(sorted(left_out.items())),
         "digest": digest,
+        "data_sha256": data_digest(arrays),
     }
     return arrays, meta
 

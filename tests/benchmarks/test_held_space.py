@@ -108,6 +108,16 @@ def test_near_ones_are_mutual_nearest_by_distance():
         assert {cells.index(near) for near in space.neighbors(cell)} == expected
 
 
+def test_neighbours_do_not_depend_on_the_pieces_that_distances_are_computed_in(monkeypatch):
+    def all_neighbours():
+        space = held(200)
+        return [space.neighbors(arch) for arch in space.all()]
+
+    expected = all_neighbours()
+    monkeypatch.setattr("nascurve.benchmarks.held_space._CHUNK", 7)
+    assert all_neighbours() == expected
+
+
 def test_all_codes_equal_is_still_connected_and_bounded():
     cells = SPACE.all()[::50]
     space = HeldSpace(Coded(dict.fromkeys(cells, (0.5,))), cells)

@@ -259,5 +259,5 @@ def test_bad_options(options):
 
 
 def test_bad_seed_says_the_range():
-    with pytest.raises(ConfigError, match="0 to 2; got 3"):
+    with pytest.raises(ConfigError, match=r"0 to 2: there are 3 training runs.*got 3"):
         SyntheticBenchmark().query(CELLS[0], seed=3)

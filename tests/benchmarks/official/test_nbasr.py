@@ -79,6 +79,7 @@ def test_the_published_row(few):
     assert bench.latency_s(CONV5, "gtx-1080ti-fp32") == 0.04320073127746582
     assert bench.latency_s(CONV5, JETSON) == 0.5421140193939209
     assert bench.params(CONV5) == 26338848
+    assert bench.info.details["devices"] == ["gtx-1080ti-fp32", JETSON]
 
 
 @pytest.mark.parametrize("folder", ["whole", "few"])
@@ -198,7 +199,7 @@ def test_seeds_that_differ_in_their_models(tmp_path):
     assert (bench.info.n_seeds, bench.training_runs(CONV5)) == (1, 1)
     assert bench.query(CONV5, seed=0).val_acc[-1] == pytest.approx(1 - 0.22228864)  # that of 1236
     assert bench.true_test_acc(CONV5) == pytest.approx(1 - official.PUBLISHED_TEST_PER[1236])
-    with pytest.raises(ConfigError, match=r"seed must be 0 to 0: .* trained 1 time"):
+    with pytest.raises(ConfigError, match=r"seed must be 0 to 0: there is 1 training run"):
         bench.query(CONV5, seed=1)
     second = SPACE.parse(str(next(cell for cell in bench.space.all() if bench.training_runs(cell) == 2)))
     key = SPACE.key(second)
@@ -206,6 +207,14 @@ def test_seeds_that_differ_in_their_models(tmp_path):
         row = next(row for row in load(tmp_path, f"nb-asr-e40-{seed}.pickle")[1] if row[0] == key)
         assert bench.query(second, seed=index).test_acc[-1] == 1 - row[2]
     check_benchmark(bench)
+
+
+def test_the_seed_is_the_one_in_the_header(few):
+    (few / "nb-asr-e40-1236.pickle").rename(few / "nb-asr-e40-1.pickle")
+    bench = NBASR(data_dir=few)
+    assert bench.info.training_seeds == (1234, 1235, 1236)
+    for index, seed in enumerate(bench.info.training_seeds):
+        assert bench.query(CONV5, seed=index).test_acc[-1] == 1 - official.PUBLISHED_TEST_PER[seed]
 
 
 def test_one_seed_will_do(few):
@@ -275,6 +284,9 @@ def test_wrong_folders(tmp_path, few):
         NBASR(data_dir=tmp_path / "nowhere")
     with pytest.raises(DataFileError, match=r"expected nb-asr-e10-<seed>.pickle .* got a folder with nb-asr"):
         NBASR(data_dir=few, epochs=10)
+    for data_dir in (tmp_path / ("x" * 5_000), few / E40 / "below-a-file"):
+        with pytest.raises(DataFileError, match=r"expected nb-asr-e40-<seed>\.pickle"):
+            NBASR(data_dir=data_dir)
 
 
 # --- the cache --------------------------------------------------------------------------------------------
@@ -292,6 +304,22 @@ def test_the_cache_is_used_and_made_anew(few, tmp_path, monkeypatch):
     monkeypatch.undo()
     (few / "nb-asr-e40-1236.pickle").unlink()
     assert NBASR(data_dir=few, cache_dir=cache).info.training_seeds == (1234, 1235)
+
+
+def test_checksum_tells_data_of_the_same_models_apart(tmp_path):
+    """Results of one are not continued with the other, see `experiments.config`."""
+
+    def change(name, header, rows):
+        if name == E40:
+            rows[1][1][3] += np.float32(0.125)
+
+    checksums = []
+    for folder, how in (("a", None), ("b", None), ("c", change)):
+        (tmp_path / folder).mkdir()
+        official.write(tmp_path / folder, n_models=3, change=how)
+        checksums.append(NBASR(data_dir=tmp_path / folder).info.details["data_sha256"])
+    assert checksums[0] == checksums[1] != checksums[2]
+    assert len(checksums[0]) == 64
 
 
 # --- seconds ----------------------------------------------------------------------------------------------
@@ -414,6 +442,9 @@ DAMAGES = {
     "same seed": (set_header("seed", 1235), r"another seed .* got '1235'\s+again"),
     "ops": (set_header("search_space", {"ops": ["conv5", "linear"]}), "operations linear, conv5"),
     "space": (set_header("search_space", None), "operations linear, conv5"),
+    "type array": (set_header("dataset_type", np.arange(3.0)), "got one that cannot be read"),
+    "ops arrays": (set_header("search_space", {"ops": [np.arange(3.0)] * 6}), "got one that cannot be read"),
+    "column array": (set_header("columns", [np.arange(3)] * 4), "got one that cannot be read"),
     "columns": (set_header("columns", ["model_hash", "test_per", "val_per"]), "columns that begin with"),
     "no rows": (lambda header, rows: rows.clear(), "one row or more"),
     "short row": (lambda header, rows: rows[1].pop(), "4 values in row 1"),

@@ -155,6 +155,23 @@ def test_made_up_logs_keep_the_contracts(tmp_path, archive):
         assert {bench.training_runs(cell) for cell in bench.space.all()} == {2}
 
 
+def test_other_files_of_an_archive_are_no_logs(tmp_path):
+    """Made-up logs beside what a Mac or a user may have put in, the log's folder named in its path or not."""
+    document = files.log(files.RNN)
+    name = files.name_of(document)
+    zip_of(
+        tmp_path / "logs.zip",
+        {
+            f"logs/{name}": json.dumps(document),
+            f"__MACOSX/logs/{name}": "junk",
+            f"__MACOSX/logs/._{name}": "junk",
+            f"logs/{name}.bak": "junk",
+            "logs/notes.json": "junk",
+        },
+    )
+    assert NBNLP(data_dir=tmp_path).info.details["n_runs"] == 1
+
+
 def test_cache_beside_the_data_and_alone(tmp_path):
     """Made-up logs; the cache stands beside them, is used again, and stays usable when they are gone."""
     path = files.write(tmp_path / "data")
@@ -165,8 +182,51 @@ def test_cache_beside_the_data_and_alone(tmp_path):
     assert again.space.name == first.space.name
     cell = first.space.all()[0]
     np.testing.assert_array_equal(again.query(cell, seed=1).val_acc, first.query(cell, seed=1).val_acc)
+    assert NBNLP(data_dir=path.parent).space.name == first.space.name
+    with pytest.raises(DataFileError, match="no such file"):  # mistyped: not what is beside it
+        NBNLP(data_dir=tmp_path / "data" / "log.zip")
     with pytest.raises(DataFileError, match=r"logs\.zip"):
         NBNLP(cache_dir=tmp_path / "nothing")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(DataFileError, match="got an empty folder"):
+        NBNLP(data_dir=tmp_path / "elsewhere")
+    assert NBNLP(data_dir=tmp_path / "elsewhere", cache_dir=path.parent).space.name == first.space.name
+
+
+def test_the_cache_follows_the_folder_of_logs(tmp_path):
+    """Made-up logs: one added, one gone, one changed in place; then other data for the same cache."""
+
+    def facts(data_dir):
+        details = NBNLP(data_dir=data_dir, cache_dir=tmp_path / "cache").info.details
+        return details["n_runs"], details["data"], details["left_out"], details["data_sha256"]
+
+    folder = files.write(tmp_path / "logs", archive=False)
+    first = facts(folder)
+    assert first[:3] == (6, "ptb", {})
+    more = files.log(files.RNN, run=17)
+    (folder / files.name_of(more)).write_text(json.dumps(more))
+    assert facts(folder)[0] == 7
+    (folder / files.name_of(more)).unlink()
+    assert facts(folder) == first
+    changed = min(folder.glob("*.json"))
+    changed.write_text(changed.read_text().replace('"OK"', '"KO"'))
+    assert facts(folder)[:3] == (5, "ptb", {"status 'KO'": 1})
+    other = files.write(tmp_path / "other", [files.log(files.RNN, data="data/wikitext-2")])
+    assert facts(other)[:2] == (1, "wikitext-2")
+    assert facts(folder)[0] == 5
+
+
+def test_checksum_tells_data_of_the_same_cells_apart(tmp_path):
+    """Made-up logs: results of one are not continued with the other, see `experiments.config`."""
+    logs = [files.log(files.RNN), files.log(files.GRU, run=1)]
+    first = NBNLP(data_dir=files.write(tmp_path / "a", logs))
+    again = NBNLP(data_dir=files.write(tmp_path / "b", logs, archive=False))
+    logs[1]["val_losses"][7] += 0.25
+    other = NBNLP(data_dir=files.write(tmp_path / "c", logs))
+    assert first.space.name == other.space.name
+    checksums = [bench.info.details["data_sha256"] for bench in (first, again, other)]
+    assert checksums[0] == checksums[1] != checksums[2]
+    assert len(checksums[0]) == 64
 
 
 def test_isomorphic_recipes_are_trainings_of_one_cell(tmp_path):
@@ -179,15 +239,15 @@ def test_isomorphic_recipes_are_trainings_of_one_cell(tmp_path):
     # run 3 began on the 25th, run 1 on the 27th
     assert bench.query(rnn, seed=0).epoch_s[0] == logs[0]["wall_times"][0]
     assert bench.query(rnn, seed=1).epoch_s[0] == logs[1]["wall_times"][0]
-    with pytest.raises(ConfigError, match="trained 1 time"):
+    with pytest.raises(ConfigError, match="there is 1 training run"):
         bench.query(SPACE.from_recipe(files.GRU), seed=1)
 
 
 def test_diverged_runs(tmp_path):
-    """Made-up logs: a NaN after 7 epochs, an overflow before the first recorded one, and sound ones."""
+    """Made-up logs: a NaN in epoch 7, an overflow after 3 epochs, and a sound one beside a NaN."""
     logs = [
         files.log(files.RNN, run=0, recorded=7, status="loss is nan!"),
-        files.log(files.GRU, run=1, recorded=0, status="Exception: math range error"),
+        files.log(files.GRU, run=1, recorded=3, status="Exception: math range error"),
         files.log(files.LSTM, run=2),
         files.log(files.LSTM, run=3, recorded=9, status="loss is nan!"),
     ]
@@ -199,15 +259,49 @@ def test_diverged_runs(tmp_path):
     assert np.isnan(curve.val_acc).tolist() == np.isnan(curve.test_acc).tolist() == [False] * 6 + [True] * 44
     assert curve.epoch_s[:7].tolist() == logs[0]["wall_times"]
     assert not curve.epoch_s[7:].any()
-    assert np.isnan(bench.query(gru, seed=0).val_acc).all()
-    assert not bench.query(gru, seed=0).epoch_s.any()
+    overflowed = bench.query(gru, seed=0)
+    assert np.isnan(overflowed.val_acc).tolist() == [False] * 3 + [True] * 47
+    assert overflowed.epoch_s.tolist() == logs[1]["wall_times"] + [0.0] * 47
     assert bench.info.details["n_diverged"] == 3
     assert (bench.true_test_acc(rnn), bench.true_test_acc(gru)) == (0.0, 0.0)
     end = 1 - logs[2]["test_losses"][-1] / LN_PTB
     assert bench.true_test_acc(lstm) == pytest.approx(end / 2)
     best = int(np.argmin(logs[0]["val_losses"][:6]))
     assert reported.true_test_acc(rnn) == pytest.approx(1 - logs[0]["test_losses"][best] / LN_PTB)
-    assert reported.true_test_acc(gru) == 0.0
+    best = int(np.argmin(logs[1]["val_losses"]))
+    assert reported.true_test_acc(gru) == pytest.approx(1 - logs[1]["test_losses"][best] / LN_PTB)
+
+
+@pytest.mark.parametrize("name", ["val_losses", "train_losses", "test_losses"])
+def test_a_nan_in_any_list_is_divergence(tmp_path, name):
+    """Made-up logs; numbers that follow a NaN are not read again, whatever the status says. A cell that
+    diverged from its first epoch on counts 0."""
+    late, at_once = files.log(files.RNN, run=0), files.log(files.GRU, run=1)
+    late[name][20] = at_once[name][0] = math.nan
+    path = files.write(tmp_path, [late, at_once, files.log(files.LSTM, run=2)])
+    for test_epoch in ("last", "best_val"):
+        bench = NBNLP(data_dir=path, test_epoch=test_epoch)
+        check_benchmark(bench)
+        curve = bench.query(SPACE.from_recipe(files.RNN), seed=0)
+        for values in (curve.val_acc, curve.test_acc):
+            assert np.isnan(values).tolist() == [False] * 20 + [True] * 30
+        assert curve.epoch_s.tolist() == late["wall_times"]
+        assert bench.true_test_acc(SPACE.from_recipe(files.GRU)) == 0.0
+        assert (bench.true_test_acc(SPACE.from_recipe(files.RNN)) > 0) == (test_epoch == "best_val")
+
+
+@pytest.mark.parametrize("e_few", [2, 12])
+def test_lce_goes_on_where_many_diverge(tmp_path, e_few):
+    """Made-up logs, 9 of 10 diverged in epoch 2: to promote one of these costs nothing more."""
+    rng = np.random.default_rng(0)
+    cells = list(dict.fromkeys(SPACE.sample(rng) for _ in range(60)))
+    ends = [{} if i % 10 == 0 else {"recorded": 2, "status": "loss is nan!"} for i in range(len(cells))]
+    logs = [files.log(c.recipe(), run=i, **end) for i, (c, end) in enumerate(zip(cells, ends, strict=True))]
+    bench = NBNLP(data_dir=files.write(tmp_path, logs))
+    base = nascurve.create_optimizer("rs", bench.space, seed=0)
+    wrapped = nascurve.LCE(base, nascurve.create_extrapolator("last_value"), e_few=e_few, k=8, top_n=3)
+    result = nascurve.simulate(wrapped, bench, budget_s=100_000, seed=0)
+    assert result.n_evaluations > 50
 
 
 def test_what_is_left_out_is_counted(tmp_path, caplog):
@@ -219,16 +313,18 @@ def test_what_is_left_out_is_counted(tmp_path, caplog):
         files.log(files.RNN, run=4, recorded=3, status="Exception: device lost"),
         files.log(files.GRU, run=5, epochs=20),
         files.log(files.GRU, run=6, recorded=49),
+        files.log(files.GRU, run=7, recorded=0, status="Exception: math range error"),
     ]
     with caplog.at_level(logging.WARNING):
         bench = NBNLP(data_dir=files.write(tmp_path, logs))
     assert bench.info.details["left_out"] == {
+        "no training time recorded": 1,
         "planned for less than 50 epochs": 1,
         "status 'Exception'": 2,
         "status 'KeyboardInterrupt'": 1,
         "stopped before the last epoch": 1,
     }
-    assert "1 trainings read, 5 left out" in caplog.text
+    assert "1 trainings read, 6 left out" in caplog.text
     assert [str(cell) for cell in bench.space.all()] == [str(SPACE.from_recipe(files.RNN))]
     again = NBNLP(data_dir=tmp_path)
     assert again.info.details["left_out"] == bench.info.details["left_out"]
@@ -262,6 +358,19 @@ def test_options():
     for options in ({"test_epoch": "first"}, {"vocabulary": 1}, {"data_dir": 3}):
         with pytest.raises(ConfigError):
             NBNLP(**options)
+
+
+def test_options_at_their_bounds(tmp_path):
+    """Made-up logs; a vocabulary beyond all floats, and paths that the system refuses to look at."""
+    path = files.write(tmp_path)
+    huge = NBNLP(data_dir=path, vocabulary=10**400)
+    assert huge.info.details["vocabulary"] == 10**400
+    assert huge.query(huge.space.all()[0], seed=0).val_acc[-1] > 0.99
+    with pytest.raises(ConfigError, match="restrict"):
+        NBNLP(data_dir=path, restrict="no")
+    for data_dir in (tmp_path / ("x" * 5_000), path / "below-a-file"):
+        with pytest.raises(DataFileError, match=r"expected logs\.zip"):
+            NBNLP(data_dir=data_dir)
 
 
 def test_mixed_and_unknown_data_sets(tmp_path):
@@ -479,9 +588,9 @@ def test_fuzzed_logs(n, source):
     assert n // 4 < refused < n
 
 
-@pytest.mark.parametrize("n", [60, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [600, pytest.param(4_000, marks=pytest.mark.slow)])
 def test_fuzzed_archives_and_pickles(tmp_path, n):
-    """Mutated made-up archives and pickles, through the whole benchmark."""
+    """Mutated made-up archives and pickles, half each, through the whole benchmark."""
     table = {
         compact_of_recipe(recipe): {
             name: files.log(recipe, epochs=4)[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import json
 import pickle
@@ -112,6 +113,25 @@ def test_hand_made_cells():
         '{"node_0": {"op": "linear", "input": ["x", "h_prev_0"]}, '
         '"h_new_0": {"op": "activation_tanh", "input": ["node_0"]}}'
     )
+
+
+def test_canonical_strings_stay_as_they_are():
+    """They are names in users' files, and caches hold cells in this order: raise their version with it."""
+    gate = '"op": "linear", "input": ["x", "h_prev_0"]'
+    assert str(SPACE.from_recipe(LSTM)) == (
+        f'{{"node_0": {{{gate}}}, "node_1": {{"op": "activation_sigm", "input": ["node_0"]}}, '
+        '"node_2": {"op": "elementwise_prod", "input": ["h_prev_1", "node_1"]}, '
+        f'"node_3": {{{gate}}}, "node_4": {{"op": "activation_sigm", "input": ["node_3"]}}, '
+        f'"node_5": {{{gate}}}, "node_6": {{"op": "activation_tanh", "input": ["node_5"]}}, '
+        f'"node_7": {{{gate}}}, "node_8": {{"op": "activation_tanh", "input": ["node_7"]}}, '
+        '"node_9": {"op": "elementwise_prod", "input": ["node_4", "node_8"]}, '
+        '"h_new_1": {"op": "elementwise_sum", "input": ["node_2", "node_9"]}, '
+        '"node_11": {"op": "activation_tanh", "input": ["h_new_1"]}, '
+        '"h_new_0": {"op": "elementwise_prod", "input": ["node_6", "node_11"]}}'
+    )
+    cells = [sampled(seed, 1 + seed % 3, 3 + seed % 12) for seed in range(90)]
+    digest = hashlib.sha256("\n".join(map(str, cells)).encode()).hexdigest()
+    assert digest == "5adee848b8ad003e75f2788964cf793257cda0207fa123bb04ec601d8702bf11"
 
 
 # --- canonical form ---------------------------------------------------------------------------------------
@@ -274,6 +294,58 @@ def test_neighbours_of_the_rnn():
     assert near == expected
 
 
+def test_neighbours_by_kind():
+    """By hand, each there and back: inputs of a blend exchanged (but not turned round), a third input of a
+    linear, a hidden state exchanged with another or given by another node, an activation put into an edge."""
+
+    def near(recipe):
+        return set(SPACE.neighbors(SPACE.from_recipe(recipe)))
+
+    def renamed(recipe, **names):
+        return {
+            names.get(name, name): {
+                "op": node["op"],
+                "input": [names.get(source, source) for source in node["input"]],
+            }
+            for name, node in recipe.items()
+        }
+
+    def blend(*order):
+        sources = GRU["h_new_0"]["input"]
+        return {**GRU, "h_new_0": {"op": "blend", "input": [sources[i] for i in order]}}
+
+    there = {
+        "GRU": [
+            *(blend(*order) for order in ((1, 0, 2), (2, 1, 0), (0, 2, 1))),
+            {**GRU, "r": {"op": "linear", "input": ["x", "h_prev_0", "z_act"]}},
+            {**GRU, "h_new_0": {**GRU["h_new_0"], "op": "linear"}},
+            {
+                **GRU,
+                "a": {"op": "activation_tanh", "input": ["rh"]},
+                "h_tilde": {"op": "linear", "input": ["x", "a"]},
+            },
+        ],
+        "LSTM": [
+            renamed(LSTM, h_new_0="h_new_1", h_new_1="h_new_0"),
+            renamed(LSTM, h_new_1="c", h_new_1_part1="h_new_1"),
+        ],
+    }
+    for name, recipe in (("GRU", GRU), ("LSTM", LSTM)):
+        found = near(recipe)
+        for other in there[name]:
+            assert SPACE.from_recipe(other) in found
+            assert SPACE.from_recipe(recipe) in near(other)
+    for order in ((1, 2, 0), (2, 0, 1)):
+        assert SPACE.from_recipe(blend(*order)) not in near(GRU)
+
+
+def test_neighbourhood_of_the_gru_is_mutual():
+    cell = SPACE.from_recipe(GRU)
+    near = SPACE.neighbors(cell)
+    assert len(near) == 84
+    assert all(cell in SPACE.neighbors(other) for other in near)
+
+
 def test_mutate_reaches_every_neighbour():
     cell = SPACE.from_recipe(RNN)
     rng = np.random.default_rng(0)
@@ -291,6 +363,10 @@ def test_sampling_follows_the_generator():
     share = np.mean([op == "linear" for op, _ in main])
     assert 0.45 < share < 0.85
     assert 0.15 < np.mean([n == 3 for op, n in main if op == "linear"]) < 0.4
+    gated = [
+        i for cell in cells for op, i in zip(cell.ops, cell.inputs, strict=True) if OPS[op][:5] == "eleme"
+    ]
+    assert 0.2 < np.mean([any(1 <= source <= 3 for source in i) for i in gated]) < 0.8
     for cell in cells:
         assert cell.n_hiddens == 2
         assert not any(1 <= s <= 3 for node in cell.outputs for s in cell.inputs[node - 4])
@@ -312,6 +388,9 @@ def test_graph_features_of_the_lstm():
     # gates, then the paths from h_prev_1 to h_new_1: the cell state is carried on without a linear
     gates = row[12 + 77 + 21 + 3 + 4 :][:3]
     np.testing.assert_array_equal(gates, [2, 0, 2])
+    np.testing.assert_array_equal(row[12 + 77 + 21 :][:7], [0, 1, 0, 4, 4, 1, 0])  # readers
+    gru = SPACE.encode([SPACE.from_recipe(GRU)])[0]
+    np.testing.assert_array_equal(gru[12 + 77 + 21 :][:10], [0, 0, 0, 3, 4, 0, 0, 1, 1, 0])  # readers, gates
     paths = row[-72:].reshape(4, 3, 6)
     np.testing.assert_array_equal(paths[2, 1], [1, np.log(2), 2, 2, 0, 0])
     np.testing.assert_array_equal(paths[3], 0)
