@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.choices import checked_choices
 from nascurve.benchmarks.network import CELL_EDGES, NONE, SKIP, Network, cell_network
 from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
 from nascurve.simulator.types import Architecture, FloatArray
@@ -136,12 +137,7 @@ class Cell201Space:
 
     def from_parameters(self, values: Mapping[str, Any]) -> Cell201:
         """The cell of one choice for each of `parameters()`. Raises ArchitectureError for any other."""
-        if values.keys() != set(_PARAMETERS):
-            raise ArchitectureError(
-                f"{self.name}: expected an operation for each of {', '.join(_PARAMETERS)}, "
-                f"got {values!r:.200}."
-            )
-        return Cell201([values[name] for name in _PARAMETERS])
+        return Cell201(checked_choices(self.name, self.parameters(), values))
 
     def neighbors(self, arch: Architecture) -> tuple[Cell201, ...]:
         """The 24 cells that differ on one edge, by edge, then by operation."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nascurve import options
-from nascurve.errors import ArchitectureError, ConfigError
+from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
 from nascurve.simulator.types import Architecture, FloatArray, SearchSpace
 
 _CHUNK = 16_384
@@ -84,6 +84,7 @@ class HeldSpace:
         self.size = len(self._archs)
         self.encodings = space.encodings
         self._grid: _Grid | None = None
+        self._codes: FloatArray | None = None
         self._neighbors: dict[int, tuple[Architecture, ...]] = {}
 
     def __repr__(self) -> str:
@@ -115,6 +116,31 @@ class HeldSpace:
             held = [near for near in self._base.neighbors(arch) if near in self._rows]
             close = [self._archs[other] for other in sorted(self._grid.near(row))]
             found = self._neighbors[row] = tuple(dict.fromkeys((*held, *close)))
+        return found
+
+    def parameters(self) -> Mapping[str, Any]:
+        """The base space's. Raises CapabilityError where that has none."""
+        return self._of_base("parameters")()  # type: ignore[no-any-return]
+
+    def from_parameters(self, values: Mapping[str, Any]) -> Architecture:
+        """The base space's architecture of these choices, or the held one nearest to it by `encode` (of
+        several, the first in `all()`). Raises as the base space does."""
+        arch: Architecture = self._of_base("from_parameters")(values)
+        row = self._rows.get(arch)
+        if row is None:
+            if self._codes is None:
+                self._codes = self._base.encode(self._archs, self._encoding)
+            distances = np.square(self._codes - self._base.encode([arch], self._encoding)).sum(axis=1)
+            row = int(distances.argmin())
+        return self._archs[row]
+
+    def _of_base(self, method: str) -> Any:
+        found = getattr(self._base, method, None)
+        if found is None:
+            raise CapabilityError(
+                f"{self.name}: the architectures of {self._base.name!r} are not made of independent choices "
+                f"(it has no {method}()). Choose an optimizer that does not need them, such as re or bananas."
+            )
         return found
 
     def encode(self, archs: Sequence[Architecture], kind: str | None = None) -> FloatArray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 import numpy as np
 
 from nascurve import options
-from nascurve.errors import CapabilityError
+from nascurve.errors import ArchitectureError, CapabilityError
 from nascurve.optimizers.base import NEW_TRIES, AskTellOptimizer
 from nascurve.simulator.types import Architecture, SearchSpace, State
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import optuna
 
 Choice = str | int | float | bool | None
+_MOST_TRIES = 10_000
 
 
 class ParametricSpace(Protocol):
@@ -28,8 +29,8 @@ class ParametricSpace(Protocol):
         """The choices of each parameter, by its name. Always the same."""
 
     def from_parameters(self, values: Mapping[str, Any]) -> Architecture:
-        """The architecture of one choice for each parameter. Every combination is one; several may be the
-        same."""
+        """The architecture of one choice for each parameter; several may give the same. Raises
+        ArchitectureError where a combination is none, which must not be the rule."""
 
 
 class TPE(AskTellOptimizer):
@@ -112,29 +113,41 @@ class TPE(AskTellOptimizer):
     def _propose_one(self, trial_id: int) -> Architecture:
         self._study.sampler = self._sampler()
         trial = self._study.ask(self._distributions)
-        arch = self._from_parameters(trial.params)
-        if not self._replacement and self._space.key(arch) in self._known:
+        arch = self._build(trial.params)
+        if arch is None or (not self._replacement and self._space.key(arch) in self._known):
             self._fail(trial.number)
-            self._study.enqueue_trial(self._changed(trial.params))
+            values, arch = self._changed(trial.params)
+            self._study.enqueue_trial(values)
             trial = self._study.ask(self._distributions)
-            arch = self._from_parameters(trial.params)
         self._known.add(self._space.key(arch))
         places = [choices.index(trial.params[name]) for name, choices in self._choices.items()]
         self._trials[trial_id] = places, None
         self._numbers[trial_id] = trial.number
         return arch
 
-    def _changed(self, values: Mapping[str, Choice]) -> dict[str, Choice]:
-        """After one random change of a choice, or as many as it takes to get to a new network."""
+    def _build(self, values: Mapping[str, Choice]) -> Architecture | None:
+        """None where these choices are no architecture."""
+        try:
+            return self._from_parameters(values)
+        except ArchitectureError:
+            return None
+
+    def _changed(self, values: Mapping[str, Choice]) -> tuple[dict[str, Choice], Architecture]:
+        """After one random change of a choice, or as many as it takes to get to a new network; after
+        NEW_TRIES of them any architecture will do."""
         changed = dict(values)
         names = list(self._choices)
-        for _ in range(NEW_TRIES):
+        for tries in range(_MOST_TRIES):
             name = names[int(self._rng.random() * len(names))]
             choices = self._choices[name]
             changed[name] = choices[int(self._rng.random() * len(choices))]
-            if self._space.key(self._from_parameters(changed)) not in self._known:
-                break
-        return changed
+            arch = self._build(changed)
+            if arch is not None and (tries >= NEW_TRIES or self._space.key(arch) not in self._known):
+                return changed, arch
+        raise CapabilityError(
+            f"tpe: of {_MOST_TRIES} combinations of the parameters of {self._space.name!r} none is an "
+            "architecture. Choose another optimizer, such as re or bananas."
+        )
 
     def _values(self, places: list[int]) -> dict[str, Choice]:
         return {

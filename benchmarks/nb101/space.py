@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nascurve import options
+from nascurve.benchmarks.choices import checked_choices
 from nascurve.benchmarks.nb101.cell import (
+    MAX_EDGES,
     N_INNER,
     N_LABELINGS,
     N_VERTICES,
@@ -108,6 +111,22 @@ class NB101Space:
             if is_valid(edges):
                 return cell_of(edges, _number([mine if first else theirs for mine, theirs, first in labels]))
         return one if rng.random() < 0.5 else other
+
+    def parameters(self) -> dict[str, tuple[int, ...] | tuple[str, ...]]:
+        """A cell as independent choices (`tpe`): the nine edges "edge_0" to "edge_8", each the number of a
+        possible edge (`PAIRS`; twice the same is one edge), and the operations "op_1" to "op_5". It is the
+        form "NASCifar10B" of automl/nas_benchmarks; some choices have no path from input to output."""
+        edges = {f"edge_{i}": tuple(range(len(PAIRS))) for i in range(MAX_EDGES)}
+        return {**edges, **{f"op_{i}": OPS for i in range(1, N_INNER + 1)}}
+
+    def from_parameters(self, values: Mapping[str, Any]) -> Cell101:
+        """The cell of one choice for each of `parameters()`. Raises ArchitectureError for any other, and for
+        a cell without a path."""
+        chosen = checked_choices(self.name, self.parameters(), values)
+        matrix = np.zeros((N_VERTICES, N_VERTICES), dtype=int)
+        for number in chosen[:MAX_EDGES]:
+            matrix[PAIRS[number]] = 1
+        return Cell101(matrix.tolist(), [INPUT, *chosen[MAX_EDGES:], OUTPUT])
 
     def encode(self, archs: Sequence[Architecture], kind: str | None = None) -> FloatArray:
         """Features of shape (n, d).

@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.choices import checked_choices
 from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
 from nascurve.simulator.types import Architecture, FloatArray
 
@@ -106,6 +108,15 @@ class SizeSpace:
         for place, value in enumerate(_PLACE_VALUES):
             index += parents[choices >> place & 1] // value % len(CHANNELS) * value
         return _all()[index]
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The width of each place, "channels_0" to "channels_4", as independent choices (`tpe`)."""
+        return {f"channels_{place}": CHANNELS for place in range(N_PLACES)}
+
+    def from_parameters(self, values: Mapping[str, Any]) -> Sizes:
+        """The architecture of one choice for each of `parameters()`. Raises ArchitectureError for others."""
+        a, b, c, d, e = checked_choices(self.name, self.parameters(), values)
+        return Sizes((a, b, c, d, e))
 
     def encode(self, archs: Sequence[Architecture], kind: str | None = None) -> FloatArray:
         """Features of shape (n, d).

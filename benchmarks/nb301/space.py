@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from nascurve.benchmarks.choices import checked_choices
 from nascurve.benchmarks.nb301.config_vector import config_vectors, input_pair_index
 from nascurve.benchmarks.nb301.genotype import (
     N_PAIRS,
@@ -83,6 +85,30 @@ class DartsSpace:
         official code, which shuffles them."""
         genotype = _darts(arch)
         return tuple(_changed(genotype, change) for change in range(len(_changes())))
+
+    def parameters(self) -> dict[str, tuple[str, ...]]:
+        """Sources and operations of each node as independent choices (`tpe`): "normal_3_sources", such as
+        "0,2", "normal_3_first" and "normal_3_second", and the same for each node of each cell."""
+        found: dict[str, tuple[str, ...]] = {}
+        for cell in ("normal", "reduce"):
+            for node in NODES:
+                if len(_SOURCES[node]) > 1:
+                    found[f"{cell}_{node}_sources"] = tuple(f"{a},{b}" for a, b in _SOURCES[node])
+                found[f"{cell}_{node}_first"] = found[f"{cell}_{node}_second"] = OPS
+        return found
+
+    def from_parameters(self, values: Mapping[str, Any]) -> DartsGenotype:
+        """The genotype of one choice for each of `parameters()`. Raises ArchitectureError for any other."""
+        checked_choices(self.name, self.parameters(), values)
+        cells = []
+        for cell in ("normal", "reduce"):
+            pairs: list[Pair] = []
+            for node in NODES:
+                sources = values.get(f"{cell}_{node}_sources", "0,1")
+                for source, place in zip(sources.split(","), ("first", "second"), strict=True):
+                    pairs.append((int(source), OPS.index(values[f"{cell}_{node}_{place}"])))
+            cells.append(tuple(pairs))
+        return DartsGenotype(*cells)
 
     def encode(self, archs: Sequence[Architecture], kind: str | None = None) -> FloatArray:
         """Features of shape (n, d).

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.choices import checked_choices
 from nascurve.benchmarks.nbasr.model_hash import N_NODES, ZERO, cell_graph, model_hash
 from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
 from nascurve.simulator.types import Architecture, FloatArray
@@ -164,6 +165,20 @@ class ASRSpace:
         """The 21 cells that differ in one number (15 in an operation, 6 in a skip), by place, then by
         value."""
         return _neighbors(_cell(arch).index)
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The nine numbers of a cell as independent choices (`tpe`): "op_0" to "op_2", "skip_0_0" (from the
+        cell's input into node 0) to "skip_2_2"."""
+        names: dict[str, tuple[int, ...]] = {}
+        for node in range(N_NODES):
+            names[f"op_{node}"] = tuple(range(len(OPS)))
+            names |= {f"skip_{node}_{source}": (0, 1) for source in range(node + 1)}
+        return names
+
+    def from_parameters(self, values: Mapping[str, Any]) -> ASRCell:
+        """The cell of one choice for each of `parameters()`. Raises ArchitectureError for any other."""
+        numbers = checked_choices(self.name, self.parameters(), values)
+        return ASRCell([numbers[start : start + node + 2] for node, start in enumerate(_STARTS)])
 
     def encode(self, archs: Sequence[Architecture], kind: str | None = None) -> FloatArray:
         """Features of shape (n, d).

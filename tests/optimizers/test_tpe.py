@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nascurve.benchmarks.cell201 import N_EDGES, OPS, Cell201Space
+from nascurve.benchmarks.held_space import HeldSpace
 from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
+from nascurve.registry import create_search_space
 from nascurve.simulator.types import Status
 from nascurve.testing import check_optimizer
 
@@ -148,3 +151,53 @@ def test_cells_as_parameters() -> None:
     for wrong in ({}, {**values, "op_9_9": "none"}, {**values, "op_0_1": "conv"}):
         with pytest.raises(ArchitectureError):
             SPACE.from_parameters(wrong)
+
+
+def _held() -> HeldSpace:
+    rng = np.random.default_rng(0)
+    asr = create_search_space("asr")
+    return HeldSpace(asr, list(dict.fromkeys(asr.sample(rng) for _ in range(60))))
+
+
+CHOICE_SPACES = [create_search_space(name) for name in ("cell201", "nats-sss", "asr", "darts", "nb101")]
+
+
+@pytest.mark.parametrize("space", [*CHOICE_SPACES, _held()], ids=lambda space: space.name)
+def test_choices_make_architectures(space: Any) -> None:
+    rng = np.random.default_rng(1)
+    names = space.parameters()
+    made = []
+    for _ in range(200):
+        values = {name: choices[int(rng.integers(len(choices)))] for name, choices in names.items()}
+        try:
+            made.append(space.from_parameters(values))
+        except ArchitectureError:
+            assert space.name == "nb101"
+    assert len(made) > 100
+    assert all(space.contains(arch) for arch in made)
+    assert len(set(made)) > 20
+    some = next(iter(names))
+    for bad in ({}, values | {"nothing": 1}, values | {some: "no such choice"}):
+        with pytest.raises(ArchitectureError, match="expected"):
+            space.from_parameters(bad)
+
+
+@pytest.mark.parametrize("space", [*CHOICE_SPACES[1:], _held()], ids=lambda space: space.name)
+def test_it_searches_every_space_of_choices(space: Any) -> None:
+    """Also where some combinations are no architecture, and where few are held."""
+    asked = play(begun(TPE, space, seed=0), lambda text: len(text) % 7 / 7, 40)
+    assert len({space.key(space.parse(text)) for text in asked}) == 40
+
+
+def test_held_choices_are_the_held_architecture_or_the_nearest() -> None:
+    held = _held()
+    for cell in held.all()[:20]:
+        values = dict(zip(held.parameters(), cell.numbers, strict=True))
+        assert held.from_parameters(values) == cell
+
+
+def test_held_space_without_choices_says_so() -> None:
+    nlp = create_search_space("nlp")
+    held = HeldSpace(nlp, [nlp.sample(np.random.default_rng(i)) for i in range(3)])
+    with pytest.raises(CapabilityError, match=r"nlp.*independent choices"):
+        TPE(held, rng=np.random.default_rng(0))
