@@ -59,6 +59,7 @@ def run_config(settings: Settings, optimizer: Optimizer, info: BenchmarkInfo) ->
         "optimizer": f"{kind.__module__}.{kind.__qualname__}",
         "benchmark": info.name,
         "benchmark_version": info.version,
+        "data_sha256": info.details.get("data_sha256"),
         "space": info.space,
         "max_epochs": info.max_epochs,
         "n_seeds": info.n_seeds,

@@ -39,15 +39,16 @@ def hashable(value: object) -> bool:
     """Whether a value can be a key or a member of a set, at a bounded cost of hashing it.
 
     A few hundred bytes can describe nested tuples whose hash would take years (each holding the one before
-    twice), or crash the interpreter (a million deep).
+    twice), or crash the interpreter (a million deep). The hash of a frozenset is remembered, but to compare
+    two that are equal takes as long.
     """
     parts = 0
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if type(item) in SCALARS or type(item) is frozenset or isinstance(item, np.generic):
+        if type(item) in SCALARS or isinstance(item, np.generic):
             continue
-        if type(item) is not tuple:
+        if type(item) is not tuple and type(item) is not frozenset:
             return False
         parts += 1 + len(item)
         if parts > _MAX_KEY_PARTS:

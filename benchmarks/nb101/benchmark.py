@@ -19,7 +19,7 @@ from nascurve.benchmarks.nb101.cell import Cell101, cell_of
 from nascurve.benchmarks.nb101.official_file import read_official_file
 from nascurve.benchmarks.nb101.run_table import ACCURACIES, BUDGETS, N_REPEATS
 from nascurve.benchmarks.nb101.space import N_CLASSES, NB101Space
-from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
+from nascurve.errors import ArchitectureError, CapabilityError
 from nascurve.simulator.types import Architecture, BenchmarkInfo, FloatArray, LearningCurve, SearchSpace
 
 _FORMAT_VERSION = 1
@@ -76,7 +76,8 @@ class NB101(CurveBenchmark):
     cache_dir: where the converted cache is kept; beside the data when None.
     charge: seconds of an epoch. "training_time": the official cumulative training time at the half and at the
         end, spread evenly over the epochs of each half; evaluation not counted, as in the official API.
-        "total_time": the same, scaled to the record's total time with evaluations (not in the pickle).
+        "total_time": the same, scaled to the record's total time with evaluations (not in the pickle);
+        `info.name` is then nb101-total_time, so that runs of the two never pass for each other.
     mutation: of the search space, see `NB101Space`.
     restrict: whether the search space is cut down to the architectures held (`HeldSpace`, of the cells as
         stored); None: exactly when some of the 423,624 are missing.
@@ -125,7 +126,7 @@ class NB101(CurveBenchmark):
         super().__init__(
             space=space,
             info=BenchmarkInfo(
-                name=CARD.id,
+                name=CARD.id if charge == _CHARGES[0] else f"{CARD.id}-{charge}",
                 version=1,
                 kind=CARD.kind,
                 space=space.name,
@@ -200,11 +201,6 @@ class NB101(CurveBenchmark):
         self, archs: Sequence[Architecture], seeds: Sequence[int], epochs: int
     ) -> list[LearningCurve]:
         rows = [self._row(arch) for arch in archs]
-        for arch, row, seed in zip(archs, rows, seeds, strict=True):
-            if seed >= self._n_runs[row]:
-                raise ConfigError(
-                    f"nb101: {arch} has {self._n_runs[row]} trainings; seed must be less, got {seed}."
-                )
         budget = self._budgets.index(epochs)
         where = (np.array(rows, dtype=np.intp), budget, np.array(seeds, dtype=np.intp))
         accuracies = self._accuracy(where)

@@ -125,7 +125,8 @@ def _read_naslib(file: BinaryIO, path: Path, remedy: str) -> RunTable:
     table = RunTable()
     size = os.fstat(file.fileno()).st_size
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-        # With find_class the values are not checked to form a tree, which nothing here needs.
+        # With find_class the values are not checked to form a tree, which would take as long as all the rest;
+        # so no value but keys (which are bounded) is shown or compared before its type was looked at.
         value = read_pickle(
             view,
             path=path,
@@ -160,6 +161,8 @@ def _add_naslib(table: RunTable, key: Any, entry: Any) -> None:
     )
     if type(matrix) is not np.ndarray or matrix.ndim != 2 or len(matrix) > 7 or type(ops) is not list:
         raise ValueError("its cell is no matrix with a list of operations")
+    if not all(type(op) is str for op in ops):  # nor shown in a message: it could go on forever
+        raise ValueError("its operations are no texts")
     if type(parameters) is not int or not 0 <= parameters < 2**31:
         raise ValueError("its number of trainable parameters is missing or negative")
     rows = matrix.tolist()

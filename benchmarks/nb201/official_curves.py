@@ -42,6 +42,9 @@ class OfficialCurves(CurveBenchmark):
         files without times. "auto": "train+valid", or "train" where the files lack evaluation times.
     restrict: whether `space` holds only the architectures with data. None: exactly when some have none.
 
+    `info.name` says what differs from the defaults (nb201-cifar10-e12-charge-train), so that runs and saved
+    states under different options never pass for runs of the same benchmark.
+
     Accuracies are the files' numbers of images, exactly (the files' percentages carry float noise of up to
     2e-9 of the whole). Losses are kept to float32. Where an epoch in the middle of a curve is missing, the
     run counts as diverged there: NaN to the end.
@@ -88,8 +91,14 @@ class OfficialCurves(CurveBenchmark):
         self._first: NDArray[np.int64] = np.asarray(arrays["first"])
         self._val_set = self._choose_curve(curve, max_epochs, name)
         self._test_set = "ori-test" if self.dataset == "cifar10-valid" else "x-test"
+        if self._val_set != self._auto_curve(max_epochs):
+            name += f"-curve-{curve}"
         has_test = f"{self._test_set} acc" in arrays
         self._seconds = Seconds(arrays, val_set=self._val_set, charge=charge, name=name, source=self._source)
+        if not self._seconds.is_default:
+            name += f"-charge-{charge}"
+        if report != REPORTS[0]:
+            name += f"-report-{report}"
         truth, truth_said = self._final_test(report, has_test, name)
 
         everything = self.family.space.all()
@@ -126,6 +135,7 @@ class OfficialCurves(CurveBenchmark):
                 training_seeds=tuple(seed for seed in np.unique(arrays["seed"]).tolist() if seed >= 0),
                 details={
                     "source": self._source,
+                    "data_sha256": meta["digest"],
                     "trained_on": self.dataset,
                     "val_acc": self._val_said(full_curve),
                     "test_acc": self._test_said(has_test, max_epochs),
@@ -139,16 +149,18 @@ class OfficialCurves(CurveBenchmark):
 
     def _choose_curve(self, curve: str, max_epochs: int, name: str) -> str:
         """The set whose accuracy is `val_acc`."""
+        if curve == "auto":
+            curve = self._auto_curve(max_epochs)
+        if f"{curve} acc" not in self._arrays:
+            raise CapabilityError(f"{name}: {self._source} holds no accuracy on {curve} (curve=).")
+        return curve
 
+    def _auto_curve(self, max_epochs: int) -> str:
         def full(images: str) -> bool:
             table = self._arrays.get(f"{images} acc")
             return table is not None and table.shape[1] == max_epochs
 
-        if curve == "auto":
-            curve = "x-valid" if full("x-valid") or not full("ori-test") else "ori-test"
-        if f"{curve} acc" not in self._arrays:
-            raise CapabilityError(f"{name}: {self._source} holds no accuracy on {curve} (curve=).")
-        return curve
+        return "x-valid" if full("x-valid") or not full("ori-test") else "ori-test"
 
     def _final_test(self, report: str, has_test: bool, name: str) -> tuple[FloatArray, str]:
         """What `true_test_acc` gives for each row, NaN where it is not known; and what it is, in words."""
@@ -193,16 +205,7 @@ class OfficialCurves(CurveBenchmark):
 
     def _make(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
         rows = np.array([self._row_of(arch) for arch in archs], dtype=np.intp)
-        wanted = np.asarray(seeds, dtype=np.intp)
-        counts = (self._first[rows + 1] - self._first[rows]).astype(np.intp)
-        beyond = np.flatnonzero(wanted >= counts)
-        if len(beyond):
-            i = beyond[0]
-            raise ConfigError(
-                f"{self.info.name}: seed must be 0 to {counts[i] - 1}: {archs[i]} was trained {counts[i]} "
-                f"time(s); got {seeds[i]}."
-            )
-        runs = self._first[rows] + wanted
+        runs = self._first[rows] + np.asarray(seeds, dtype=np.intp)
         val_acc = self._accuracy(self._val_set, runs)
         if self._fidelities is None:
             missing = np.isnan(val_acc)

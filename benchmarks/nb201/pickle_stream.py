@@ -15,6 +15,7 @@ import numpy as np
 
 from nascurve.benchmarks.files.pickle_machine import UnreadableError
 from nascurve.benchmarks.files.pickle_names import STAND_INS, fill, members, set_state
+from nascurve.benchmarks.files.pickle_tree import check_tree
 
 _float64 = Struct(">d").unpack_from
 _int32 = Struct("<i").unpack_from
@@ -63,7 +64,12 @@ class PickleStream:
     entries may refer back to texts, numpy types and names of earlier ones, not to values that hold others:
     those are forgotten with their entry. Keys of entries are ints, values dictionaries whose keys are not.
     Of equal texts the first 16 are remembered, since a text that is shared by entries is one object, and one
-    of the first of its kind.
+    of the first of its kind. Values are checked to be trees, as those of `read_pickle` are.
+
+    `pickle_machine` has most of the same opcodes. They are not one machine: here data are read on, the memo
+    forgets, and values are handed out in the middle; there a memo has gaps, arrays stand between opcodes, and
+    callers have stand-ins of their own. In one loop each opcode would pay for both. What must not differ is
+    shared: the functions that names stand for, and the checks of keys and trees.
 
     Raises UnreadableError, and whatever Python raises over nonsense (IndexError: cut short).
     """
@@ -106,7 +112,8 @@ class PickleStream:
         stack: list[Any] = []
         inner: Any = None  # the dictionary under `under`, once it has come
         level = -1  # number of marks where its keys and values are pushed
-        start, made = self.position, 0  # where the entry began, and its containers so far
+        begin = start = self.position  # where the pickle began, and where the entry
+        made = 0  # its containers so far
         self._more(_AHEAD)
         data, position = self._data, self._position
         if data[position] != 0x80 or not 2 <= data[position + 1] <= 5:
@@ -194,6 +201,7 @@ class PickleStream:
                 if inner is not None and stack and stack[-1] is inner:
                     if len(items) % 2:
                         raise UnreadableError("a key without a value")
+                    check_tree(items, self._before + position - start)
                     yield from zip(items[::2], items[1::2], strict=True)
                 else:
                     fill(_of_type(stack, dict), items)
@@ -202,6 +210,7 @@ class PickleStream:
                 target = _of_type(stack, dict)
                 if len(marks) == 1 and under is not None and stack[-2:-1] == [under]:
                     inner = target
+                    check_tree([key, value], self._before + position - start)
                     yield key, value
                 else:
                     fill(target, [key, value])
@@ -271,6 +280,8 @@ class PickleStream:
                 if stack or marks:
                     raise UnreadableError("values left over at its end")
                 self._position = position
+                # what is not of an entry came before the first or after the last of them
+                check_tree(value, min(self.position - begin, 2 * _MAX_ENTRY))
                 return value
             else:
                 raise UnreadableError(f"the opcode {op:#04x}, which no format needs")
@@ -283,6 +294,7 @@ class PickleStream:
             # the second key is there, so the first value is complete
             key, value, *stack = stack
             self._position = position
+            check_tree([key, value], self.position - start)
             start, made = self.position, 0
             yield key, value
             del value

@@ -17,14 +17,15 @@ CHARGES = ("auto", "train+valid", "train", "official", "epochs")
 class Seconds:
     """Seconds per epoch of trainings, under one of `CHARGES`; see `OfficialCurves` for what they mean.
 
-    said: what is charged, in words. Raises CapabilityError where the files lack the times that the charge
-    needs.
+    said: what is charged, in words. is_default: whether "auto" charges the same. Raises CapabilityError where
+    the files lack the times that the charge needs.
     """
 
     def __init__(self, arrays: Arrays, *, val_set: str, charge: str, name: str, source: str) -> None:
         passes = {"train+valid": val_set, "official": "x-valid"}
+        auto = "train+valid" if _complete(arrays, f"{val_set} s") else "train"
         if charge == "auto":
-            charge = "train+valid" if _complete(arrays, f"{val_set} s") else "train"
+            charge = auto
         needed = {
             "train_s": charge != "epochs",
             f"{passes.get(charge)} s": charge in passes,
@@ -37,6 +38,7 @@ class Seconds:
                     f"charge='{'epochs' if table == 'train_s' else 'train'}', or another official file."
                 )
         self._arrays = arrays
+        self.is_default = charge == auto
         self._charge = charge
         self._passes = passes.get(charge)
         self.said = {

@@ -137,13 +137,7 @@ def write(
     path = folder / NAMES[family, layout]
     if layout == "simple":
         path.mkdir()
-        meta = {
-            "meta_archs": texts,
-            "total_archs": len(texts),
-            "arch2infos": None,
-            "evaluated_indexes": set(),
-        }
-        _write_bz2(path / "meta.pickle.pbz2", meta)
+        (path / "meta.pickle.pbz2").write_bytes(_meta(family))
         for index, infos in made.items():
             _write_bz2(path / f"{index:0{digits}d}.pickle.pbz2", infos)
         return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,13 @@ def test_another_benchmark_or_optimizer_is_refused(saved: Path) -> None:
     benchmark = make_benchmark(0)
     with pytest.raises(ConfigError, match=r"optimizer: saved '.*Wanderer', now '.*Scripted'"):
         Simulation.load(saved, Scripted(full(benchmark, [1])), benchmark)
+
+
+def test_other_data_under_the_same_name_are_refused(saved: Path) -> None:
+    benchmark = make_benchmark(0)
+    benchmark.info = replace(benchmark.info, details={"data_sha256": "abc"})
+    with pytest.raises(ConfigError, match="data_sha256: saved None, now 'abc'"):
+        Simulation.load(saved, wanderer(benchmark), benchmark)
 
 
 def _corrupt(text: str) -> str:

@@ -9,7 +9,6 @@ import io
 import os
 import pickle
 import pickletools
-import re
 import struct
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nascurve.benchmarks.files.pickle_names import NUMPY_NAMES
-from nascurve.benchmarks.files.pickles import read_pickle, read_torch_pickle
+from nascurve.benchmarks.files.pickles import read_pickle
 from nascurve.errors import DataFileError
 from tests.official_data import real_sample
 
@@ -310,6 +309,7 @@ HOSTILE = {
     ),
     "number with too few bytes": b"\x80\x04" + call(*SCALAR, F8, b"C\x04abcd") + b".",
     "number with too many bytes": b"\x80\x04" + call(*SCALAR, F8, b"C\x09abcdefghi") + b".",
+    "number with twice the bytes": b"\x80\x04" + call(*SCALAR, F8, b"C\x10abcdefghabcdefgh") + b".",
     "number without bytes": b"\x80\x04" + call(*SCALAR, F8) + b".",
     "array of 2^40 values": array(b"\x8a\x06\x00\x00\x00\x00\x00\x01\x85", b"C\x08abcdefgh"),
     "array with negative lengths": array(b"J\xff\xff\xff\xffJ\xff\xff\xff\xff\x86", b"C\x08abcdefgh"),
@@ -350,8 +350,25 @@ def laughing(levels: int) -> bytes:
     return b"\x80\x04]\x940" + steps + b"j" + struct.pack("<I", levels) + b"."
 
 
+def equal_sets(levels: int) -> bytes:
+    """Two keys, equal but not the same, of frozensets that hold a pair of the frozenset before: each hash is
+    known at once, the comparison would never end."""
+
+    def get(number: int) -> bytes:
+        return b"j" + struct.pack("<I", number)
+
+    steps, keys = b"", b""
+    for first in (0, levels + 1):
+        steps += b"(" + short("a") + b"\x91\x940"
+        for i in range(first, first + levels):
+            steps += b"(" + get(i) + get(i) + b"\x86\x91\x940"
+        keys += get(first + levels) + b"Ns"
+    return b"\x80\x04" + steps + b"}" + keys + b"."
+
+
 BOMBS = {
     "a hash that never ends": doubled(60),
+    "a comparison that never ends": equal_sets(60),
     "a text that never ends": laughing(60),
     "a million dicts": b"\x80\x04(" + b"}" * 10**6 + b"t.",
     "a million sets": b"\x80\x04(" + b"\x8f" * 10**6 + b"t.",
@@ -542,54 +559,6 @@ def test_values_may_stand_between_the_opcodes() -> None:
 
     assert read(data, find_class=lambda *_: Inert, inline=inline) == [b"raw"]
     assert seen == [(Inert, len(head))]
-
-
-# torch -----------------------------------------------------------------------------------------------------
-
-TABLE = {
-    "meta_archs": ["a", "b"],
-    "arch2infos": {0: {"full": collections.OrderedDict(x=[1.5, np.float64(2)])}},
-}
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_reads_torch_files_without_tensors(tmp_path: Path, zipped: bool) -> None:
-    torch = pytest.importorskip("torch")
-    path = tmp_path / "table.pth"
-    torch.save(TABLE, path, _use_new_zipfile_serialization=zipped)
-    assert same(read_torch_pickle(path, remedy=REMEDY), TABLE)
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("what", ["tensor", "code"])
-def test_torch_files_with_more_are_refused(tmp_path: Path, monkeypatch, zipped: bool, what: str) -> None:
-    torch = pytest.importorskip("torch")
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "table.pth"
-    value = torch.ones(2) if what == "tensor" else Call(os.system, "touch executed")
-    torch.save({"x": value}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(DataFileError, match=rf"{re.escape(str(path))}: .*does not need"):
-        read_torch_pickle(path, remedy=REMEDY)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["table.pth"]
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_damaged_torch_files(tmp_path: Path, zipped: bool) -> None:
-    torch = pytest.importorskip("torch")
-    path = tmp_path / "table.pth"
-    torch.save(TABLE, path, _use_new_zipfile_serialization=zipped)
-    whole = path.read_bytes()
-    rng = np.random.default_rng(0)
-    for data in (*mutations(rng, whole, 150), *(whole[:n] for n in rng.integers(len(whole), size=50))):
-        path.write_bytes(data)
-        with contextlib.suppress(DataFileError):
-            read_torch_pickle(path, remedy=REMEDY)
-    path.write_bytes(whole)
-    with pytest.raises(DataFileError, match="at most 100 bytes"):
-        read_torch_pickle(path, remedy=REMEDY, max_bytes=100)
-    path.write_bytes(b"<html>404</html>")
-    with pytest.raises(DataFileError, match="a web page"):
-        read_torch_pickle(path, remedy=REMEDY)
 
 
 @pytest.mark.perf

@@ -9,6 +9,7 @@ import functools
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,11 @@ from nascurve.benchmarks.nb101.benchmark import NB101
 from nascurve.benchmarks.nb101.cell import Cell101
 from nascurve.benchmarks.nb101.space import NB101Space
 from nascurve.errors import ArchitectureError, CapabilityError, ConfigError, DataFileError
+from nascurve.lce.last_value import LastValue
+from nascurve.lce.wrapper import LCE
+from nascurve.optimizers.random_search import RandomSearch
+from nascurve.simulator.simulate import simulate
+from nascurve.simulator.types import Evaluation
 from nascurve.testing import check_benchmark, check_search_space
 from tests.official_data import nb101 as made_up
 
@@ -131,6 +137,7 @@ def test_part_of_the_space_is_a_space_of_its_own(tmp_path: Path) -> None:
 def test_charge_total_time_includes_evaluations(tmp_path: Path) -> None:
     groups = by_budget(put(tmp_path))
     bench = NB101(data_dir=tmp_path, charge="total_time")
+    assert (bench.info.name, NB101(data_dir=tmp_path).info.name) == ("nb101-total_time", "nb101")
     for (_, epochs), runs in list(groups.items())[:8]:
         cell = Cell101(runs[0].matrix, runs[0].ops)
         curve = bench.query(cell, seed=1, epochs=epochs)
@@ -165,10 +172,12 @@ def test_fewer_trainings_of_some(tmp_path: Path) -> None:
     first = Cell101(trainings[0].matrix, trainings[0].ops)
     assert bench.info.n_seeds == bench.training_runs(first) == 2
     assert sorted(bench.training_runs(bench.cell(row)) for row in range(4)) == [2, 3, 3, 3]
-    with pytest.raises(ConfigError, match="has 2 trainings"):
+    with pytest.raises(ConfigError, match="2 training runs of"):
         bench.query(first, seed=2, epochs=4)
     assert len(bench.official_runs(first, epochs=4)) == 2
-    assert len(bench.official_runs(first)) == 3
+    runs = bench.official_runs(first)
+    assert len(runs) == 3
+    assert bench.true_test_acc(first) == pytest.approx(np.mean([run["final_test_accuracy"] for run in runs]))
 
 
 def test_epochs_without_trainings_are_a_clear_error(tmp_path: Path) -> None:
@@ -193,6 +202,51 @@ def test_optimizers_run_in_it(tmp_path: Path) -> None:
             )
         )
         assert all(bench.space.contains(trial.arch) for trial in optimizer.ask(4))
+
+
+def test_hashes_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    """The first 64 of 128 bits find the place, the others decide."""
+    put(tmp_path)
+    bench = NB101(data_dir=tmp_path)
+    cell = bench.cell(20)
+    bench._high = np.full_like(bench._high, int(bench.space.key(cell)[:16], 16))
+    assert bench._row(cell) == 20
+    bench._low = np.zeros_like(bench._low)
+    with pytest.raises(ArchitectureError, match="hold no training"):
+        bench._row(cell)
+
+
+class Spy(LCE):
+    """LCE that keeps what it is told."""
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        self.told = [*getattr(self, "told", []), *evaluations]
+        super().tell(evaluations)
+
+
+def test_lce_pays_for_both_trainings_and_sees_no_test_accuracy(tmp_path: Path) -> None:
+    """Budgets 4 -> 108 of LCE: two trainings, each charged in full with its own official seconds."""
+    trainings = by_budget(put(tmp_path))
+    bench = NB101(data_dir=tmp_path)
+    spy = Spy(RandomSearch(bench.space, rng=np.random.default_rng(0)), LastValue(), e_few=4)
+    result = simulate(spy, bench, max_evaluations=44)
+    promoted = set()
+    for record in result.evaluations:
+        training = trainings[bench.space.key(record.arch), record.epochs][record.training_seed]
+        assert record.charged_epochs == record.epochs
+        assert record.charged_s == pytest.approx(training.evaluations[2].training_time, rel=1e-6)
+        assert record.val_acc == pytest.approx(training.evaluations[2].validation_accuracy, abs=1e-7)
+        if record.epochs == 108:
+            promoted.add(record.trial_id)
+    assert promoted
+    assert {record.epochs for record in result.evaluations} == {4, 108}
+    assert promoted <= {record.trial_id for record in result.evaluations if record.epochs == 4}
+    total = sum(record.charged_s for record in result.evaluations)
+    assert result.total_time_s == pytest.approx(total)
+    assert all(evaluation.curve.test_acc is None for evaluation in spy.told)
+    stranger = LCE(RandomSearch(bench.space, rng=np.random.default_rng(0)), LastValue(), e_few=5)
+    with pytest.raises(ConfigError, match=r"cannot stop at e_few=5\. Valid: 4, 12, 36"):
+        simulate(stranger, bench, max_evaluations=3)
 
 
 def test_cache_is_used_and_renewed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -192,6 +192,20 @@ def test_a_missing_total_time_is_nan() -> None:
     assert np.isnan(decode_metrics([message.SerializeToString()]).total_s[0])
 
 
+def test_fields_of_other_numbers_in_the_usual_places() -> None:
+    """As long and as laid out as the official messages, so that the fast way sees them first."""
+    sound = made_up.message(trainings()[0])
+    total = bytearray(sound)
+    assert total[-9] == 3 << 3 | 1
+    total[-9] = 4 << 3 | 1
+    assert np.isnan(decode_metrics([bytes(total)]).total_s[0])
+    count = bytearray(sound)
+    assert count[3 * 47] == 2 << 3
+    count[3 * 47] = 4 << 3
+    with pytest.raises(ValueError, match="parameters is missing"):
+        decode_metrics([bytes(count)])
+
+
 # --- whole files
 
 
@@ -364,6 +378,21 @@ def test_hostile_files_are_one_clear_error(
     assert REMEDY in str(caught.value)
     assert not (tmp_path / "executed").exists()
     assert peak < 50_000_000
+
+
+def test_operations_that_hold_each_other_are_not_shown(tmp_path: Path) -> None:
+    """A message about them would never end."""
+    endless: list[object] = []
+    for _ in range(20):
+        endless = [endless, endless]
+    path = tmp_path / "nasbench_only108.pkl"
+    made_up.write(tmp_path, n_cells=1, file=path.name)
+    table = pickle.loads(path.read_bytes())
+    fixed, _ = next(iter(table.values()))
+    fixed["module_operations"][1] = endless
+    path.write_bytes(pickle.dumps(table))
+    with pytest.raises(DataFileError, match="its operations are no texts"):
+        read_official_file(path, remedy=REMEDY)
 
 
 def test_a_folder_under_the_name_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import bz2
 import io
 import os
 import pickle
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from nascurve.benchmarks.cell201 import Cell201Space
 from nascurve.benchmarks.files.array_cache import write_cache
 from nascurve.benchmarks.files.pickle_machine import UnreadableError
+from nascurve.benchmarks.nb201 import archives
 from nascurve.benchmarks.nb201.benchmark import (
     NB201Cifar10,
     NB201Cifar100,
@@ -30,6 +33,7 @@ from nascurve.benchmarks.nb201.pickle_stream import PickleStream
 from nascurve.errors import ArchitectureError, CapabilityError, ConfigError, DataFileError, NascurveError
 from nascurve.testing.benchmark import check_benchmark
 from nascurve.testing.search_space import check_search_space
+from tests.benchmarks.files.test_pickles import BOMBS, HOSTILE
 from tests.official_data import nb201 as made_up
 from tests.official_data import real_sample
 
@@ -161,6 +165,28 @@ def test_real_sample_schedules_are_apart(sample):
     assert (short.info.name, long.info.name) == ("nb201-cifar10-e12", "nb201-cifar10")
 
 
+@pytest.mark.parametrize(
+    ("cls", "options", "name"),
+    [
+        (NB201Cifar10, {"charge": "train+valid"}, "nb201-cifar10"),
+        (NB201Cifar10, {"charge": "train", "epochs": 12}, "nb201-cifar10-e12-charge-train"),
+        (
+            NB201Cifar10,
+            {"charge": "official", "report": "cifar10"},
+            "nb201-cifar10-charge-official-report-cifar10",
+        ),
+        (NB201Cifar100, {"curve": "ori-test"}, "nb201-cifar100"),
+        (NB201Cifar100, {"curve": "x-valid"}, "nb201-cifar100-curve-x-valid"),
+        (NB201ImageNet16, {"curve": "ori-test", "epochs": 12}, "nb201-imagenet16-e12-curve-ori-test"),
+    ],
+)
+def test_the_name_says_what_differs_from_the_defaults(folder, cls, options, name):
+    """So that saved runs under different options are not taken for one benchmark's."""
+    bench = cls(data_dir=folder, **options)
+    assert bench.info.name == name
+    assert len(bench.info.details["data_sha256"]) == 64
+
+
 @pytest.mark.parametrize("epochs", [12, 200])
 def test_real_sample_official_charge_is_the_cost_of_simulate_train_eval(sample, official, epochs):
     for name, cls in (
@@ -207,6 +233,55 @@ def test_made_up_formats_hold_the_same(folder, entries, tmp_path, layout, digits
             want, got = cls(data_dir=folder, epochs=epochs), cls(data_dir=tmp_path, epochs=epochs)
             assert got.info.details["source"] == path.name
             assert want.space.name == got.space.name  # named by the digest of everything in it
+
+
+def test_an_archive_without_an_end_is_refused(entries, tmp_path, monkeypatch):
+    """bz2 packs 16 GB of equal entries into little."""
+    monkeypatch.setattr(archives, "_MAX_ARCHIVE", 10**6)
+    made_up.write(tmp_path, layout="single", made=entries)
+    with pytest.raises(DataFileError, match="at most 1000000 bytes"):
+        NB201Cifar10(data_dir=tmp_path)
+
+
+def test_an_archive_with_more_behind_it_is_refused(entries, tmp_path):
+    path = made_up.write(tmp_path, layout="single", made={5: entries[5]})
+    path.write_bytes(bz2.compress(bz2.decompress(path.read_bytes()) + b"N"))
+    with pytest.raises(DataFileError, match="more behind it"):
+        NB201Cifar10(data_dir=tmp_path)
+
+
+def test_one_entry_under_both_names_is_refused(entries, tmp_path):
+    path = made_up.write(tmp_path, made={5: entries[5]})
+    (path / "5.pickle.pbz2").write_bytes((path / "000005.pickle.pbz2").read_bytes())
+    with pytest.raises(DataFileError, match="an index that came before"):
+        NB201Cifar10(data_dir=tmp_path)
+
+
+def test_one_architecture_at_two_indices_is_refused(tmp_path):
+    made = made_up.entries(indices=(5, 7))
+    for state in made[7].values():
+        state["arch_str"] = made_up.strings("tss")[5]
+    path = made_up.write(tmp_path, made=made)
+    (path / "meta.pickle.pbz2").unlink()
+    with pytest.raises(DataFileError, match="one architecture at two indices"):
+        NB201Cifar10(data_dir=tmp_path)
+
+
+def test_a_part_of_another_conversion_is_not_used(folder, entries, tmp_path):
+    made_up.write(tmp_path, made={5: entries[5]})
+    NB201Cifar10(data_dir=folder, cache_dir=tmp_path / "one")
+    NB201Cifar10(data_dir=tmp_path, cache_dir=tmp_path / "two")
+    part = "nats-tss-simple-cifar10-valid-200.nascurve"
+    (tmp_path / "one" / part).write_bytes((tmp_path / "two" / part).read_bytes())
+    with pytest.raises(DataFileError, match="got another"):
+        NB201Cifar10(cache_dir=tmp_path / "one")
+
+
+def test_made_up_archive_in_another_order(folder, entries, tmp_path):
+    """A dictionary of the single files may come in any order of its indices."""
+    made_up.write(tmp_path, layout="single", made={index: entries[index] for index in (7, 0, 5)})
+    want, got = NB201Cifar10(data_dir=folder), NB201Cifar10(data_dir=tmp_path)
+    assert want.info.details["data_sha256"] == got.info.details["data_sha256"]
 
 
 def test_made_up_single_file_agrees_with_the_authors_reader(entries, tmp_path):
@@ -271,7 +346,7 @@ def test_made_up_architectures_trained_once_or_thrice(folder, entries):
         trial = entries[7]["200"]["all_results"]["cifar10-valid", seed]
         want = [trial["eval_acc1es"][f"x-valid@{epoch}"] / 100 for epoch in range(200)]
         np.testing.assert_allclose(bench.query(arch, seed=place).val_acc, want, rtol=0, atol=3e-9)
-    with pytest.raises(ConfigError, match="trained 2"):
+    with pytest.raises(ConfigError, match="2 training runs of"):
         bench.query(arch, seed=2)
 
 
@@ -525,6 +600,75 @@ def test_wrong_content(tmp_path, name, change, layout):
     made_up.write(tmp_path, layout=layout, made=made)
     with pytest.raises(DataFileError, match=r"NATS-tss|000005"):
         NB201Cifar10(data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("layout", "where"),
+    [("simple", "epochs"), ("single", "epochs"), ("torch", "arch_index"), ("torch", "unused")],
+)
+def test_values_that_hold_each_other_are_refused(tmp_path, layout, where):
+    """Before anything shows or walks them: lists that hold the one before twice hardly end."""
+    endless = []
+    for _ in range(22):
+        endless = [endless, endless]
+    made = made_up.entries(indices=(5,))
+    del made[5]["200"]
+    target = made[5]["12"] if where == "arch_index" else made[5]["12"]["all_results"]["cifar10-valid", 111]
+    target[where] = endless
+    made_up.write(tmp_path, layout=layout, made=made)
+    with pytest.raises(DataFileError, match=r"(NATS-tss|NAS-Bench|000005).*over and over"):
+        NB201Cifar10(data_dir=tmp_path)
+
+
+def _in_an_archive(data):
+    """A pickle as the archive of a .pth file, and inside an entry of one."""
+    head = b"".join(pickle.dumps(part, protocol=2) for part in (0x1950A86A20F9469CFC6C, 1001, {}))
+    body = data[2:].removesuffix(b".")
+    if body[:1] == b"\x95" and len(body) > 40:  # the frame of a whole pickle
+        body = body[9:]
+    before = b"\x80\x04}(\x8c\x0aarch2infos}(K\x05}\x8c\x02ab"
+    yield head + data
+    yield head + before + body + b"sK\x06}uu." + pickle.dumps([])
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *BOMBS])
+def test_hostile_pickles_in_the_stream(tmp_path, monkeypatch, name):
+    """All that the machine for small files refuses, in the one for streams."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "archive.pth"
+    for data in _in_an_archive({**HOSTILE, **BOMBS}[name]):
+        path.write_bytes(data)
+        with pytest.raises(DataFileError, match=r"archive\.pth: expected .*, got "):
+            NB201Cifar10(data_dir=path)
+    assert {entry.name for entry in tmp_path.iterdir()} <= {path.name, "nats-tss-torch.nascurve.lock"}
+
+
+_STREAM_BOUNDED = r"""
+import io, pickle, resource
+from nascurve.benchmarks.files.pickle_machine import UnreadableError
+from nascurve.benchmarks.nb201 import pickle_stream
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+pickle_stream._MAX_ENTRY, pickle_stream._PIECE = 2**20, 2**17  # an eighth, to be quicker
+limit = used + 60 * pickle_stream._MAX_ENTRY + 2**22
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+start = b"\x80\x04}(\x8c\x05inner}(K\x05"
+units = (b"]", b"N", b"K\x01", b"\x8c\x01a", b"\x8c\x01a\x94", b"N\x94", b"\x94", b"(", b"}", b"M\x01\x7f")
+for unit in (*units, b"C\x01ab"):
+    data = start + b"(" + unit * (25 * 10**5 // len(unit))
+    try:
+        list(pickle_stream.PickleStream(io.BytesIO(data).read).entries("inner"))
+    except (UnreadableError, IndexError) as error:
+        print("refused", unit, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
+def test_bombs_in_the_stream_stay_within_memory():
+    done = subprocess.run(
+        [sys.executable, "-c", _STREAM_BOUNDED], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("refused") == 11
 
 
 def _small(layout):
