@@ -7,13 +7,11 @@ from typing import Any
 
 from nascurve.benchmarks.files.pickles import read_pickle
 from nascurve.benchmarks.files.source import guarded
+from nascurve.benchmarks.nb301.lightgbm_model import read_lightgbm, text_of_booster
 from nascurve.benchmarks.nb301.trees import Trees
 from nascurve.benchmarks.nb301.xgboost_model import read_xgboost
-from nascurve.benchmarks.x11.forest import Forest
 
 _MAX_BYTES = 2**32
-_STATE = ("handle", "_handle")
-"""Where boosters keep their model: in LightGBM since 4.0 the second."""
 
 
 def read_booster(data: bytes, *, path: str | os.PathLike[str], remedy: str, n_features: int) -> Trees:
@@ -29,16 +27,13 @@ def read_booster(data: bytes, *, path: str | os.PathLike[str], remedy: str, n_fe
     with guarded(path, "a pickled booster of XGBoost or LightGBM", remedy):
         if not isinstance(value, _Booster):
             raise ValueError(f"a pickle of {type(value).__name__}")
-        model = next((value.state[name] for name in _STATE if name in value.state), None)
         if isinstance(value, _XGBooster):
+            model = value.state.get("handle")
             if not isinstance(model, bytes | bytearray):
                 raise ValueError("an XGBoost booster without a model")
             return read_xgboost(model, n_features=n_features)
-        if not isinstance(model, str):
-            raise ValueError("a LightGBM booster without a model")
-        forest = Forest.parse(model, n_features=n_features)
-        best = value.state.get("best_iteration")
-        return Trees.of_forest(forest.first(best) if type(best) is int and best > 0 else forest)
+        text, n_trees = text_of_booster(value.state)
+        return read_lightgbm(text, n_features=n_features, n_trees=n_trees)
 
 
 class _Booster:

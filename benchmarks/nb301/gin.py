@@ -30,6 +30,7 @@ _BETWEEN = ((6, 6), (6, 7), (6, 8), (13, 0), (13, 1))
 """Edges between the two cells' graphs. The first, from the normal cell's output to itself, is a slip of the
 official code; the released weights were trained with it."""
 
+_ANY = DartsGenotype(((0, 0), (1, 0)) * 4, ((0, 0), (1, 0)) * 4)
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -57,8 +58,9 @@ class GraphNetwork:
                 or array.dtype != np.float32
                 or array.shape != shape
                 or not np.isfinite(array).all()
+                or (name.endswith("running_var") and (array < 0).any())
             ):
-                raise ValueError(f"weights without a finite {name} of shape {shape}")
+                raise ValueError(f"weights without a finite {name} of shape {shape} (a variance: 0 or more)")
 
     @property
     def n_layers(self) -> int:
@@ -71,10 +73,12 @@ class GraphNetwork:
         return int(last.shape[1])
 
     def predict(self, archs: Sequence[DartsGenotype]) -> FloatArray:
-        """Validation accuracy in %, shape (n,), as the network gives it in evaluation mode."""
+        """Validation accuracy in %, shape (n,), as the network gives it in evaluation mode. It does not
+        depend on the other architectures."""
         parts = [self._predict(archs[i : i + _CHUNK]) for i in range(0, len(archs), _CHUNK)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _predict(self, archs: Sequence[DartsGenotype]) -> FloatArray:
         graphs = [_edges(arch) for arch in archs]
         kinds = np.array(_NODE_KINDS * 2)
@@ -87,10 +91,12 @@ class GraphNetwork:
         weights = self.weights
         h = weights["node_encoder.type_encoder.weight"][kinds][None]
         h = h + weights["node_encoder.attribute_encoder.weight"][degrees]
-        virtual = np.repeat(weights["gnn_node.virtualnode_embedding.weight"], len(archs), axis=0)
+        # products are of one matrix a network, never of all rows at once: BLAS sums in an order that depends
+        # on the number of rows, and an answer must not depend on what it is asked with
+        virtual = np.repeat(weights["gnn_node.virtualnode_embedding.weight"][None], len(archs), axis=0)
         rows = np.arange(len(archs))[:, None]
         for layer in range(self.n_layers):
-            h = h + virtual[:, None]
+            h = h + virtual
             conv = f"gnn_node.convs.{layer}."
             messages = _relu(h[rows, sources] + weights[f"{conv}edge_encoder.weight"][attributes])
             mixed = (1 + weights[f"{conv}eps"]) * h + into @ messages
@@ -98,13 +104,12 @@ class GraphNetwork:
             if layer < self.n_layers - 1:
                 new = _relu(new)
                 name = f"gnn_node.mlp_virtualnode_list.{layer}."
-                pooled = self._two_layers(h.sum(axis=1, dtype=np.float32) + virtual, name)
+                pooled = self._two_layers(h.sum(axis=1, dtype=np.float32, keepdims=True) + virtual, name)
                 virtual = _relu(self._norm(pooled, f"{name}4."))
             h = new
-        pooled = getattr(h, self.pool)(axis=1)
-        logits = (pooled @ weights["graph_pred_linear.weight"].T + weights["graph_pred_linear.bias"])[:, 0]
-        with np.errstate(over="ignore"):
-            accuracy: FloatArray = (np.float32(100) / (1 + np.exp(-logits))).astype(np.float64)
+        pooled = getattr(h, self.pool)(axis=1, keepdims=True)
+        logits = pooled @ weights["graph_pred_linear.weight"].T + weights["graph_pred_linear.bias"]
+        accuracy: FloatArray = (np.float32(100) / (1 + np.exp(-logits[:, 0, 0]))).astype(np.float64)
         return accuracy
 
     def _two_layers(self, x: NDArray[Any], name: str) -> NDArray[Any]:
@@ -144,16 +149,21 @@ def read_gin(
         if not isinstance(state, dict):
             raise ValueError(f"a value of type {type(state).__name__}")
         weights = {}
+        n_bytes = 0
         for name, tensor in state.items():
             if isinstance(name, str) and isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32:
-                if tensor.numel() * 4 > _MAX_BYTES:
-                    raise ValueError(f"a tensor {name!r:.80} larger than its file")
+                n_bytes += tensor.numel() * 4  # a tensor may claim to be larger than what is stored
+                if n_bytes > _MAX_BYTES:
+                    raise ValueError(f"tensors of more than {_MAX_BYTES} bytes")
                 weights[name] = tensor.detach().numpy().copy()
-        return GraphNetwork(
+        network = GraphNetwork(
             weights=weights,
             undirected=config.get("graph_preprocessing:undirected_graph") is True,
             pool=str(config.get("graph_pooling")),
         )
+        if not np.isfinite(network.predict([_ANY])).all():
+            raise ValueError("weights so large that they predict no number")
+        return network
 
 
 def _check_size(data: bytes) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nascurve.benchmarks.array_file import Arrays
 from nascurve.benchmarks.curve_benchmark import curve_rows
 from nascurve.benchmarks.nb301.genotype import N_PAIRS, NODES, OPS, DartsGenotype
-from nascurve.errors import ArchitectureError, ConfigError, DataFileError
+from nascurve.errors import ArchitectureError, DataFileError
 from nascurve.simulator.types import Architecture, FloatArray, LearningCurve
 
 SHORT_RUNS = ("drop", "hold")
@@ -118,15 +118,9 @@ class RunTable:
         arch = max(self.archs, key=self._truth.__getitem__)
         return arch, self._truth[arch]
 
-    def curves(self, archs: Sequence[Architecture], seeds: Sequence[int], name: str) -> list[LearningCurve]:
-        rows = []
-        for arch, seed in zip(archs, seeds, strict=True):
-            count = self.runs(arch, name)
-            if seed >= count:
-                raise ConfigError(
-                    f"{name}: seed must be 0 to {count - 1}: {arch} was trained {count} time(s); got {seed}."
-                )
-            rows.append(self._start[arch] + seed)  # type: ignore[index]
+    def curves(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
+        """Of architectures that are held, and of trainings that they have."""
+        rows = [self._start[arch] + seed for arch, seed in zip(archs, seeds, strict=True)]  # type: ignore[index]
         index = np.array(rows, np.intp)
         shape = (len(rows), self.max_epochs)
         columns: dict[str, FloatArray] = {}

@@ -10,12 +10,9 @@ import numpy as np
 from numba import njit  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
-from nascurve.benchmarks.x11.forest import Forest
 from nascurve.simulator.types import FloatArray
 
 _MAX_DEPTH = 1000
-_ZERO_IS_MISSING = 4
-_MISSING = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,15 +24,16 @@ class Trees:
     single: whether to compare and add in float32, as XGBoost does; LightGBM does in float64.
     base_first: whether the sum begins with `base` (XGBoost since 1.3) or the leaves are added up before; in
         float32 the last digit may differ.
+    Defaults are LightGBM's.
 
     Raises ValueError, in a few words, for arrays that are no such trees over `n_features` features: so what
     predicts never leaves the arrays nor runs in circles.
     """
 
     n_features: int
-    base: float
-    single: bool
-    base_first: bool
+    base: float = 0.0
+    single: bool = False
+    base_first: bool = True
     roots: NDArray[np.int32]
     feature: NDArray[np.int32]
     threshold: FloatArray
@@ -44,40 +42,6 @@ class Trees:
 
     def __post_init__(self) -> None:
         _check(self)
-
-    @classmethod
-    def of_forest(cls, forest: Forest) -> Trees:
-        """A LightGBM model. Raises ValueError for one that takes zeros for missing values."""
-        if ((forest.decision_type & _MISSING) == _ZERO_IS_MISSING).any():
-            raise ValueError("a LightGBM model that takes zeros for missing values")
-        n_leaves = forest.n_leaves.astype(np.int64)
-        n_inner = n_leaves - 1
-        first = np.cumsum(n_leaves + n_inner) - (n_leaves + n_inner)  # inner nodes, then leaves
-        tree = np.repeat(np.arange(len(n_leaves)), n_inner)
-        inner = first[tree] + np.arange(len(tree)) - (np.cumsum(n_inner) - n_inner)[tree]
-        leaf_tree = np.repeat(np.arange(len(n_leaves)), n_leaves)
-        own_leaf = np.arange(len(leaf_tree)) - (np.cumsum(n_leaves) - n_leaves)[leaf_tree]
-        leaf = first[leaf_tree] + n_inner[leaf_tree] + own_leaf
-        n_nodes = int((n_leaves + n_inner).sum())
-        arrays: dict[str, Any] = {
-            name: np.full(n_nodes, -1, np.int32) for name in ("feature", "left", "right")
-        }
-        threshold = np.empty(n_nodes)
-        threshold[leaf] = forest.leaf_value
-        threshold[inner] = np.nextafter(forest.threshold, np.inf)  # x <= t where LightGBM goes left
-        arrays["feature"][inner] = forest.split_feature
-        for name, child in (("left", forest.left_child), ("right", forest.right_child)):
-            wide = child.astype(np.int64)
-            arrays[name][inner] = first[tree] + np.where(wide >= 0, wide, n_inner[tree] + ~wide)
-        return cls(
-            n_features=forest.n_features,
-            base=0.0,
-            single=False,
-            base_first=True,
-            roots=first.astype(np.int32),
-            threshold=threshold,
-            **arrays,
-        )
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, meta: Mapping[str, Any]) -> Trees:
@@ -97,14 +61,15 @@ class Trees:
         }
 
     def predict(self, rows: FloatArray) -> FloatArray:
-        """Of rows of shape (n, n_features), without NaN: shape (n,)."""
-        rows = np.ascontiguousarray(rows, np.float32 if self.single else np.float64).astype(np.float64)
-        values: FloatArray = _leaves(rows, self.roots, self.feature, self.threshold, self.left, self.right)
+        """Of rows of shape (n, n_features), without NaN: shape (n,). A row's value does not depend on the
+        others. Raises ValueError for rows of another width."""
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise ValueError(f"rows of shape {rows.shape} for trees over {self.n_features} features")
         kind = np.float32 if self.single else np.float64
-        base, zero = kind(self.base), kind(0)
-        values = values.astype(kind)
-        sums: NDArray[Any] = _add(values, base) if self.base_first else base + _add(values, zero)
-        return sums.astype(np.float64)
+        rows = np.ascontiguousarray(rows, kind).astype(np.float64)
+        sums: NDArray[Any] = np.full(len(rows), self.base if self.base_first else 0.0, kind)
+        _add_leaves(sums, rows, self.roots, self.feature, self.threshold, self.left, self.right)
+        return (sums if self.base_first else kind(self.base) + sums).astype(np.float64)
 
 
 _TYPES: dict[str, type] = {
@@ -117,35 +82,23 @@ _TYPES: dict[str, type] = {
 
 
 @njit(cache=True)  # type: ignore[no-untyped-call, untyped-decorator]
-def _leaves(
+def _add_leaves(
+    sums: NDArray[Any],
     rows: FloatArray,
     roots: NDArray[np.int32],
     feature: NDArray[np.int32],
     threshold: FloatArray,
     left: NDArray[np.int32],
     right: NDArray[np.int32],
-) -> FloatArray:
-    """Of each row the value of the leaf it ends in, in each tree: (n, trees)."""
-    values = np.empty((len(rows), len(roots)))
-    for i in range(len(rows)):
-        for tree in range(len(roots)):
-            node = roots[tree]
+) -> None:
+    """Add to each row's sum the leaf that it ends in, tree after tree: the libraries' order, which numpy's
+    sum is not. (Two float32 added in float64, then rounded to float32, are their sum in float32.)"""
+    for root in roots:  # the outer loop, so that a tree stays in the processor's cache for all rows
+        for i in range(len(rows)):
+            node = root
             while left[node] >= 0:
                 node = left[node] if rows[i, feature[node]] < threshold[node] else right[node]
-            values[i, tree] = threshold[node]
-    return values
-
-
-@njit(cache=True)  # type: ignore[no-untyped-call, untyped-decorator]
-def _add(values: NDArray[Any], base: Any) -> NDArray[Any]:
-    """base + values, tree after tree, in the type of both: the libraries' order, which numpy's sum is not."""
-    sums = np.empty(len(values), values.dtype)
-    for i in range(len(values)):
-        total = base
-        for value in values[i]:
-            total += value
-        sums[i] = total
-    return sums
+            sums[i] += threshold[node]
 
 
 def _check(trees: Trees) -> None:

@@ -19,9 +19,8 @@ from nascurve.benchmarks.array_file import Arrays
 from nascurve.benchmarks.files.cached import open_cached
 from nascurve.benchmarks.files.card import OfficialCard
 from nascurve.benchmarks.files.source import checked_json, guarded, open_source
-from nascurve.benchmarks.x11.booster import BoosterText, of_class
-from nascurve.benchmarks.x11.forest import LARGEST
-from nascurve.benchmarks.x11.joblib_stream import Inert, read_joblib
+from nascurve.benchmarks.nb301.lightgbm_model import LARGEST, read_lightgbm, text_of_booster
+from nascurve.benchmarks.x11.joblib_stream import Inert, of_class, read_joblib
 from nascurve.errors import CapabilityError, DataFileError
 
 MODEL_FILE = "surrogate_model.model"
@@ -30,7 +29,10 @@ _PATTERNS = (MODEL_FILE, f"*/{MODEL_FILE}", f"*/*/{MODEL_FILE}")
 _MAX_CONFIG = 2**20
 _MAX_COMPONENTS = 64
 _MAX_MEMBERS = 1000
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
+
+_Text = tuple[str, int | None]
+"""A booster's model, and how many of its trees predict; see `text_of_booster`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +92,23 @@ class Checkpoint:
             format_version=_FORMAT_VERSION,
             convert=convert,
         )
-        return cls(
-            path=root / f"{card.id}.nascurve",
-            members=tuple(meta["members"]),
-            distinct=tuple(meta["distinct"]),
-            arrays=arrays,
-        )
+        path = root / f"{card.id}.nascurve"
+        with _guarded(path):
+            members, distinct = tuple(meta["members"]), tuple(meta["distinct"])
+            if not distinct or len(members) != len(distinct):
+                raise ValueError("other names than members")
+            if any(arrays[f"m{which}.basis"].shape[1] != card.max_epochs for which in distinct):
+                raise ValueError(f"curves of another length than {card.max_epochs} epochs")
+        return cls(path=path, members=members, distinct=distinct, arrays=arrays)
 
     def guarded(self) -> contextlib.AbstractContextManager[None]:
         """Turns what arrays raise that no conversion writes into a DataFileError: a cache that was tampered
         with."""
-        return guarded(self.path, "a converted checkpoint", "Remove it; it is made again from the dumps.")
+        return _guarded(self.path)
+
+
+def _guarded(path: Path) -> contextlib.AbstractContextManager[None]:
+    return guarded(path, "a converted checkpoint", "Remove it; it is made again from the dumps.")
 
 
 def model_files(data_dir: Path, folders: Sequence[str]) -> list[Path]:
@@ -162,8 +170,9 @@ def _convert(files: Sequence[Path], card: OfficialCard, n_features: int) -> tupl
                 known[digest] = len(known)
                 prefix = f"m{known[digest]}."
                 arrays |= {prefix + name: array for name, array in small.items()}
-                for step, text in enumerate(texts):
-                    arrays |= text.forest(n_features + step).to_arrays(f"{prefix}{step}.")
+                for step, (text, n_trees) in enumerate(texts):
+                    trees = read_lightgbm(text, n_features=n_features + step, n_trees=n_trees)
+                    arrays |= trees.to_arrays(f"{prefix}{step}.")
             distinct.append(known[digest])
             if i == 0 and kde is not None:
                 arrays |= _noise(kde, card.max_epochs)
@@ -172,7 +181,7 @@ def _convert(files: Sequence[Path], card: OfficialCard, n_features: int) -> tupl
     return arrays, {"members": members, "distinct": distinct}
 
 
-def _parts(dump: Any, epochs: int) -> tuple[list[BoosterText], Arrays, Inert | None]:
+def _parts(dump: Any, epochs: int) -> tuple[list[_Text], Arrays, Inert | None]:
     if type(dump) is not list or len(dump) not in (5, 6):
         raise ValueError("a dump that is not [chain, scaler, s, Vh, k] or [chain, scaler, s, Vh, k, kde]")
     chain, scaler, s, vh, k = dump[:5]
@@ -218,18 +227,19 @@ def _order(chain: Any, k: int) -> NDArray[np.int64]:
     return np.array(order, np.int64)
 
 
-def _texts(chain: Inert, k: int) -> list[BoosterText]:
+def _texts(chain: Inert, k: int) -> list[_Text]:
     estimators = chain.get("estimators_")
     if type(estimators) is not list or len(estimators) != k:
         raise ValueError(f"a chain that has not {k} estimators")
-    return [BoosterText(of_class(estimator, "LGBMRegressor").get("_Booster")) for estimator in estimators]
+    boosters = [of_class(estimator, "LGBMRegressor").get("_Booster") for estimator in estimators]
+    return [text_of_booster(of_class(booster, "Booster").state) for booster in boosters]
 
 
-def _digest(texts: list[BoosterText], small: Arrays) -> bytes:
+def _digest(texts: list[_Text], small: Arrays) -> bytes:
     digest = hashlib.sha256()
-    for text in texts:
-        digest.update(f"{text.n_trees} {len(text.text)} ".encode())
-        digest.update(text.text.encode())
+    for text, n_trees in texts:
+        digest.update(f"{n_trees} {len(text)} ".encode())
+        digest.update(text.encode())
     for array in small.values():
         digest.update(array.tobytes())
     return digest.digest()

@@ -65,6 +65,13 @@ class Inert:
         return next((self.state[name] for name in names if name in self.state), None)
 
 
+def of_class(value: Any, name: str) -> Inert:
+    """An inert object of the class with that name. Raises ValueError for anything else."""
+    if not isinstance(value, Inert) or value.name != name:
+        raise ValueError(f"{value!r:.80} where a {name} belongs")
+    return value
+
+
 def read_joblib(path: str | os.PathLike[str], *, remedy: str) -> Any:
     """The value of a dump: plain values, numpy numbers and arrays, and `Inert` for all other objects.
 

@@ -1,18 +1,14 @@
-"""Mean curves of an x11 surrogate, by today's LightGBM."""
+"""Mean curves of an x11 surrogate."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nascurve.benchmarks.nb301.trees import Trees
 from nascurve.benchmarks.x11.checkpoint import Checkpoint
-from nascurve.benchmarks.x11.forest import Forest
 from nascurve.simulator.types import FloatArray
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
 
 
 class CurveSurrogate:
@@ -22,21 +18,19 @@ class CurveSurrogate:
     standardised components; unscaled, times `basis` = diag(s[:k]) Vh[:k], they are the curve. Members that
     are equal are computed once.
 
-    Boosters are built at the first prediction (about a second a member of 3,000 trees a booster).
     n_features: width of the features. Raises ValueError for arrays that do not fit each other, which a sound
     cache does not hold.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, n_features: int) -> None:
-        self._checkpoint = checkpoint
         self._arrays = checkpoint.arrays
         self._counts = Counter(checkpoint.distinct)
         self._first = checkpoint.distinct[0]
         self._n_members = len(checkpoint.distinct)
         self._n_features = n_features
-        self._chains: dict[int, tuple[Booster, ...]] = {}
         for which in self._counts:
             self._check(which)
+        self._chains = {which: self._chain(which) for which in self._counts}
 
     def mean(self, features: FloatArray) -> FloatArray:
         """Mean curve of all members, (n, epochs), in the surrogate's own units; features: (n, n_features)."""
@@ -54,8 +48,8 @@ class CurveSurrogate:
         components = np.empty((len(features), len(order)))
         if len(features):
             chained = np.array(features, dtype=np.float64)
-            for step, booster in zip(order, self._boosters(which), strict=True):
-                predicted = np.asarray(booster.predict(chained), dtype=np.float64)
+            for step, trees in zip(order, self._chains[which], strict=True):
+                predicted = trees.predict(chained)
                 components[:, step] = predicted
                 chained = np.column_stack([chained, predicted])
         unscaled = components * arrays[f"m{which}.scale"] + arrays[f"m{which}.mean"]
@@ -72,17 +66,8 @@ class CurveSurrogate:
         if any(self._arrays[f"m{which}.{name}"].shape != order.shape for name in ("mean", "scale")):
             raise ValueError("a chain of other length than its scaler")
 
-    def _boosters(self, which: int) -> tuple[Booster, ...]:
-        if which not in self._chains:
-            with self._checkpoint.guarded():
-                self._chains[which] = self._build(which)
-        return self._chains[which]
-
-    def _build(self, which: int) -> tuple[Booster, ...]:
-        from lightgbm import Booster
-
-        boosters = []
-        for step in range(len(self._arrays[f"m{which}.order"])):
-            forest = Forest.from_arrays(self._arrays, f"m{which}.{step}.", n_features=self._n_features + step)
-            boosters.append(Booster(model_str=forest.text()))
-        return tuple(boosters)
+    def _chain(self, which: int) -> tuple[Trees, ...]:
+        return tuple(
+            Trees.from_arrays(self._arrays, f"m{which}.{step}.", {"n_features": self._n_features + step})
+            for step in range(len(self._arrays[f"m{which}.order"]))
+        )

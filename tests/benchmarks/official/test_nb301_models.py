@@ -14,6 +14,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -184,7 +186,7 @@ def test_other_lightgbm_models_are_refused():
 
 def test_a_booster_without_a_model_is_refused():
     refuses(made.pickled_booster("", library="xgboost"), "without a model")
-    refuses(made.pickled_booster(b"tree", library="lightgbm"), "without a model")
+    refuses(made.pickled_booster("", library="lightgbm", handle=None), "without the text")
     refuses(pickle.dumps({"handle": b""}), "a pickle of dict")
 
 
@@ -198,6 +200,50 @@ def test_arrays_of_a_forged_cache_cannot_lead_astray():
         bad[0] = value
         with pytest.raises(ValueError, match=r"node|feature|finite"):
             Trees.from_arrays({**arrays, f"m0.{name}": bad}, "m0.", trees.meta())
+    wider = Trees.from_arrays(arrays, "m0.", {**trees.meta(), "n_features": 10**6})
+    for wrong in (rows(), rows()[0]):
+        with pytest.raises(ValueError, match="for trees over 1000000 features"):
+            wider.predict(wrong)
+
+
+_IN_CHILD = """
+import sys
+import numpy as np
+from nascurve.benchmarks.nb301.trees import Trees
+from nascurve.benchmarks.nb301.xgboost_model import read_xgboost
+trees = read_xgboost(open(sys.argv[1], "rb").read(), n_features=56)
+rng = np.random.default_rng(0)
+rows = rng.integers(-1, 7, (20, 56)).astype(float)
+accepted = 0
+for _ in range(3_000):
+    arrays = {name: array.copy() for name, array in trees.to_arrays("").items()}
+    for _ in range(rng.integers(1, 4)):
+        name = ["roots", "feature", "left", "right"][rng.integers(4)]
+        array = arrays[name]
+        values = [-2, -1, 0, 1, 55, 56, len(array), len(trees.left) - 1, 2**31 - 1, *array[:9]]
+        array[rng.integers(len(array))] = values[rng.integers(len(values))]
+    try:
+        changed = Trees.from_arrays(arrays, "", trees.meta())
+    except ValueError:
+        continue
+    accepted += 1
+    changed.predict(rows)
+print(accepted)
+"""
+
+
+def test_no_arrays_lead_the_walk_out_of_them_or_round_in_circles(tmp_path):
+    """In a process of its own whose compiled code checks every index."""
+    (tmp_path / "model").write_bytes(made.xgboost_json(made.random_trees(3, depth=3)))
+    child = subprocess.run(
+        [sys.executable, "-c", _IN_CHILD, str(tmp_path / "model")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "compiled")},
+    )
+    assert child.returncode == 0, child.stderr[-2000:]
+    assert 30 < int(child.stdout) < 2_900
 
 
 # --- the graph network ---------------------------------------------------------------------------------
@@ -224,12 +270,30 @@ def test_graph_network_agrees_with_the_official_code(undirected, zipped):
     np.testing.assert_allclose(network.predict(ARCHS), expected, atol=2e-4)
     assert np.std(expected) > 0.02
     assert network.predict([]).shape == (0,)
-    many = network.predict(ARCHS * 50)
-    np.testing.assert_allclose(many.reshape(50, -1), [network.predict(ARCHS)] * 50, atol=1e-4)
+
+
+def test_graph_network_answers_alike_in_every_company():
+    """To the last bit, for any number of architectures, across its batches of 256, with every pooling."""
+    rng = np.random.default_rng(0)
+    archs = [DartsSpace().sample(rng) for _ in range(300)]
+    for width, n_layers, pool in ((8, 3, "mean"), (24, 2, "sum"), (33, 4, "max")):
+        data = saved(
+            {name: tensor * 0.6 for name, tensor in made.gin_state(width=width, n_layers=n_layers).items()}
+        )
+        network = gin(data, graph_pooling=pool)
+        many = network.predict(archs)
+        assert many.std() > 1e-3
+        assert (
+            np.concatenate([network.predict(archs[i : i + 7]) for i in range(0, 300, 7)]).tolist()
+            == many.tolist()
+        )
+        assert [float(network.predict([arch])[0]) for arch in archs[200:]] == many[200:].tolist()
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_other_graph_networks_and_files_are_refused(tmp_path, monkeypatch):
+    import torch
+
     monkeypatch.chdir(tmp_path)
     state = made.gin_state()
     good = saved(state)
@@ -243,9 +307,15 @@ def test_other_graph_networks_and_files_are_refused(tmp_path, monkeypatch):
         archive.writestr("a/data.pkl", bytes(2**28 + 1))
     cut = {name: tensor for name, tensor in state.items() if name != "gnn_node.convs.1.mlp.0.bias"}
     wrong = {**state, "graph_pred_linear.bias": state["graph_pred_linear.bias"] * float("nan")}
+    negative = {**state, "gnn_node.batch_norms.0.running_var": -state["gnn_node.batch_norms.0.running_var"]}
+    claims = {name: torch.zeros(1).expand(2**24) for name in map(str, range(5))}  # 64 MB each, of 4 bytes
+    gigantic = {name: tensor.float() * 1e30 for name, tensor in state.items()}
     for data in (
         b"",
         b"<!DOCTYPE html><html>",
+        saved(negative),
+        saved(gigantic),
+        saved(claims),
         good[:-100],
         good[: len(good) // 2],
         saved(cut),

@@ -6,8 +6,10 @@ Every prediction is compared with what the real objects give. No released file w
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,11 @@ from scipy import stats
 
 from nascurve.benchmarks.nb201.benchmark import NB201Cifar10
 from nascurve.benchmarks.nb301.config_vector import config_vectors
+from nascurve.benchmarks.nb301.lightgbm_model import read_lightgbm
 from nascurve.benchmarks.nbnlp.features import compact_row
 from nascurve.benchmarks.nbnlp.recipe import compact_of_recipe
 from nascurve.benchmarks.nbnlp.space import RecurrentSpace
 from nascurve.benchmarks.x11.benchmark import NB111, NB211, NB311, NBNLP11
-from nascurve.benchmarks.x11.forest import Forest
 from nascurve.errors import CapabilityError, ConfigError, DataFileError
 from nascurve.testing import check_benchmark
 from tests.official_data import nb101, nbnlp, real_sample, x11
@@ -177,6 +179,19 @@ def test_a_curve_does_not_depend_on_what_it_is_asked_with(made):
     alone = cls(data_dir=folder, **extra(cls))
     for arch, curve in zip(archs, together, strict=True):
         np.testing.assert_array_equal(alone.query(arch, seed=5).val_acc, curve.val_acc)
+
+
+def test_the_mean_is_computed_once_for_each_architecture(nb211, monkeypatch):
+    bench = NB211(data_dir=nb211[0])
+    archs = sampled(bench, 3)
+    asked = []
+    real = bench._surrogate.mean
+    monkeypatch.setattr(bench._surrogate, "mean", lambda rows: asked.append(len(rows)) or real(rows))
+    bench.query_many(archs * 2, [0, 0, 0, 1, 1, 1])
+    for arch in archs:
+        bench.query(arch, seed=2)
+        bench.true_test_acc(arch)
+    assert asked == [3]
 
 
 def test_equal_members_are_kept_once(tmp_path):
@@ -344,15 +359,17 @@ def test_order_of_the_chain(tmp_path):
 
 
 def test_trees_are_exactly_those_of_lightgbm(nb211):
-    import lightgbm
-
+    """At every threshold, and at the numbers next to it."""
     for step, estimator in enumerate(nb211[1][0][0].estimators_):
-        forest = Forest.parse(estimator.booster_.model_to_string(), n_features=6 + step)
-        X = np.random.default_rng(0).normal(2, 2, (500, 6 + step))
-        X[:20] = np.nan
-        X[20:40] = 0
-        ours = lightgbm.Booster(model_str=forest.text()).predict(X)
-        np.testing.assert_array_equal(ours, estimator.booster_.predict(X))
+        trees = read_lightgbm(estimator.booster_.model_to_string(), n_features=6 + step)
+        limits = np.nextafter(trees.threshold[trees.left >= 0], -np.inf)
+        rng = np.random.default_rng(0)
+        X = rng.choice(np.r_[limits, np.nextafter(limits, 9), np.nextafter(limits, -9)], (500, 6 + step))
+        X[:100] = rng.normal(2, 2, (100, 6 + step))
+        X[100] = 0
+        np.testing.assert_array_equal(trees.predict(X), estimator.booster_.predict(X))
+        alone = [trees.predict(row[None])[0] for row in X]
+        np.testing.assert_array_equal(alone, trees.predict(X))
 
 
 def test_a_tree_of_one_leaf():
@@ -360,8 +377,8 @@ def test_a_tree_of_one_leaf():
 
     X = np.random.default_rng(0).normal(size=(30, 4))
     constant = lightgbm.LGBMRegressor(n_estimators=3, verbose=-1, n_jobs=1).fit(X, np.full(30, 0.25))
-    forest = Forest.parse(constant.booster_.model_to_string(), n_features=4)
-    np.testing.assert_array_equal(lightgbm.Booster(model_str=forest.text()).predict(X), constant.predict(X))
+    trees = read_lightgbm(constant.booster_.model_to_string(), n_features=4)
+    np.testing.assert_array_equal(trees.predict(X), constant.predict(X))
 
 
 def test_weights_of_the_noise(tmp_path):
@@ -409,7 +426,7 @@ def test_seeds(nb211):
     bench = NB211(data_dir=nb211[0], n_seeds=7)
     arch = sampled(bench, 1)[0]
     bench.query(arch, seed=6)
-    with pytest.raises(ConfigError, match="from 0 to 6"):
+    with pytest.raises(ConfigError, match="must be 0 to 6"):
         bench.query(arch, seed=7)
     with pytest.raises(ConfigError, match="n_seeds"):
         NB211(data_dir=nb211[0], n_seeds=0)
@@ -535,8 +552,9 @@ def test_predict_takes_rows_of_official_order(tmp_path):
     np.testing.assert_allclose(
         bench.predict(np.array([row])), official_mean(members, np.array([row])), atol=1e-9, rtol=0
     )
-    with pytest.raises(ConfigError, match=r"\(n, 188\)"):
-        bench.predict(np.zeros((2, 185)))
+    for wrong in (np.zeros((2, 185)), np.zeros(188), np.full((1, 188), np.nan)):
+        with pytest.raises(ConfigError, match=r"finite features of shape \(n, 188\)"):
+            bench.predict(wrong)
 
 
 def test_runtime_model_gives_the_seconds(tmp_path):
@@ -592,3 +610,46 @@ def test_python_writes_nothing_beside_read_only_data(nb211, tmp_path):
     before = sorted(Path(folder).rglob("*"))
     NB211(data_dir=folder, cache_dir=tmp_path / "cache")
     assert sorted(Path(folder).rglob("*")) == before
+
+
+@pytest.mark.perf
+def test_speed(tmp_path, capsys):
+    """Prints the figures of docs/x11.md: five equal members of the official size, made up."""
+    import lightgbm
+
+    rng = np.random.default_rng(0)
+
+    def of_official_size(member):
+        """On made-up labels that never run out, so that each of the trees has its 40 leaves."""
+        settings = {"num_leaves": 40, "max_depth": 18, "learning_rate": 0.02, "num_threads": 1, "verbose": -1}
+        for step, estimator in enumerate(member[0].estimators_):
+            rows = rng.integers(-1, 7, (3_000, 56 + step)).astype(float)
+            labels = rng.normal(size=len(rows))
+            estimator._Booster = lightgbm.train(settings, lightgbm.Dataset(rows, labels), 3_000)
+        residuals = rng.multivariate_normal(np.zeros(98), np.cov(member[5].dataset), 36_000)
+        member[5] = stats.gaussian_kde(residuals.T)
+
+    x11.write(tmp_path, model="nb311", n_members=1, k=5, n_trees=1, change=of_official_size)
+    for i in range(1, 5):
+        shutil.copytree(tmp_path / "ensemble_member_0", tmp_path / f"ensemble_member_{i}")
+    size = (tmp_path / "ensemble_member_0" / "surrogate_model.model").stat().st_size
+    seconds = {}
+    for what in ("convert", "open"):
+        started = time.perf_counter()
+        bench = NB311(data_dir=tmp_path)
+        seconds[what] = time.perf_counter() - started
+    archs = sampled(bench, 1_300)
+    bench.query(archs[0], seed=0)
+    for what, n in (("a single query", 100), ("1,000 mean curves", 1), ("noise on them", 1)):
+        started = time.perf_counter()
+        if n > 1:
+            for arch in archs[1 : n + 1]:
+                bench.query(arch, seed=0)
+        elif what.endswith("curves"):
+            bench.raw_curves(archs[300:])
+        else:
+            bench.query_many(archs[300:], [0] * 1_000)
+        seconds[what] = (time.perf_counter() - started) / n
+    with capsys.disabled():
+        print(f"\nmembers of {size / 1e6:.0f} MB;", {what: f"{s:.4f} s" for what, s in seconds.items()})
+    assert seconds["a single query"] < 0.05
