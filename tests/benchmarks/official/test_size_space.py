@@ -54,14 +54,17 @@ def test_encodings():
 
 
 @pytest.mark.parametrize(
-    "text", ["8:8:8:8", "8:8:8:8:8:8", "8:8:8:8:9", "8:8:8:8:08", "8:8:8:8:8\n", "8:8:8:8:٨", "8" * 10_000, None]
+    "text",
+    ["8:8:8:8", "8:8:8:8:8:8", "8:8:8:8:9", "8:8:8:8:08", "8:8:8:8:8\n", "8:8:8:8:٨", "8" * 10_000, None],
 )
 def test_refuses_other_strings(text):
     with pytest.raises(ArchitectureError):
         SPACE.parse(text)
 
 
-@pytest.mark.parametrize("channels", [(8, 8, 8, 8), (8, 8, 8, 8, 12), [8, 8, 8, 8, 8], (8, 8, 8, 8, 8.0), None])
+@pytest.mark.parametrize(
+    "channels", [(8, 8, 8, 8), (8, 8, 8, 8, 12), [8, 8, 8, 8, 8], (8, 8, 8, 8, 8.0), None]
+)
 def test_refuses_other_widths(channels):
     with pytest.raises(ArchitectureError):
         Sizes(channels)
