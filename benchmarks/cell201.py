@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve.benchmarks.choices import checked_choices
+from nascurve.benchmarks.encodings import chosen_encoder
 from nascurve.benchmarks.network import CELL_EDGES, NONE, SKIP, Network, cell_network
-from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
+from nascurve.errors import ArchitectureError, did_you_mean
 from nascurve.simulator.types import Architecture, FloatArray
 
 OPS = (NONE, SKIP, "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -155,13 +156,9 @@ class Cell201Space:
 
         Raises ConfigError for another kind.
         """
-        kind = self.encodings[0] if kind is None else kind
-        if kind not in _ENCODERS:
-            raise ConfigError(
-                f"{self.name} has no encoding {kind!r}. {did_you_mean(str(kind), self.encodings)}"
-            )
+        encoder = chosen_encoder(self, _ENCODERS, kind)
         indices = np.fromiter((_cell(arch).index for arch in archs), dtype=np.intp, count=len(archs))
-        return _ENCODERS[kind]()[indices].astype(np.float64)
+        return encoder()[indices].astype(np.float64)
 
     def parse(self, text: str) -> Cell201:
         """The cell of an official string. Raises ArchitectureError on any other text."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nascurve import options
 from nascurve.benchmarks.choices import checked_choices
+from nascurve.benchmarks.encodings import chosen_encoder
 from nascurve.benchmarks.nb101.cell import (
     MAX_EDGES,
     N_INNER,
@@ -21,7 +22,7 @@ from nascurve.benchmarks.nb101.cell import (
     is_valid,
 )
 from nascurve.benchmarks.nb101.graph_hash import INPUT, OPS, OUTPUT
-from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
+from nascurve.errors import ArchitectureError
 from nascurve.simulator.types import Architecture, FloatArray
 
 N_CLASSES = 423_624
@@ -141,12 +142,8 @@ class NB101Space:
 
         Raises ConfigError for another kind.
         """
-        kind = self.encodings[0] if kind is None else kind
-        if kind not in _ENCODERS:
-            raise ConfigError(
-                f"{self.name} has no encoding {kind!r}. {did_you_mean(str(kind), self.encodings)}"
-            )
-        return _ENCODERS[kind]([_cell(arch) for arch in archs])
+        encoder = chosen_encoder(self, _ENCODERS, kind)
+        return encoder([_cell(arch) for arch in archs])
 
     def parse(self, text: str) -> Cell101:
         """The cell of a canonical string. Raises ArchitectureError on any other text."""

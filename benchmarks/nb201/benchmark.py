@@ -13,19 +13,9 @@ from nascurve.benchmarks.nb201.cards import official_card
 from nascurve.benchmarks.nb201.official_curves import REPORTS, OfficialCurves
 
 
-class NB201Cifar10(OfficialCurves):
-    """NAS-Bench-201 cells on CIFAR-10. epochs: 200 or 12.
+class _Cifar10(OfficialCurves):
+    """On CIFAR-10: x-valid after each epoch is the one validation accuracy."""
 
-    val_acc: x-valid, the 25,000 training images that are not trained on, after each epoch.
-    test_acc: ori-test, the 10,000 test images, of the same weights: after the last epoch only (NaN before) at
-        200 epochs, after each at 12.
-    report: what `true_test_acc` is: "cifar10-valid": the final test_acc of these very trainings, so that the
-        weights that were searched are the weights that are reported; "cifar10": that of the trainings on all
-        50,000 images, which the authors' tables report (an optimum of 94.37 %).
-    """
-
-    card = official_card("nb201-cifar10")
-    family = TSS
     dataset = "cifar10-valid"
 
     def __init__(
@@ -33,7 +23,7 @@ class NB201Cifar10(OfficialCurves):
         *,
         data_dir: str | Path | None = None,
         cache_dir: str | Path | None = None,
-        epochs: int = 200,
+        epochs: int | None = None,
         report: str = "cifar10-valid",
         charge: str = "auto",
         restrict: bool | None = None,
@@ -49,8 +39,47 @@ class NB201Cifar10(OfficialCurves):
         )
 
 
-class NB201Cifar100(OfficialCurves):
-    """NAS-Bench-201 cells on CIFAR-100. epochs: 200 or 12.
+class _HalvedTest(OfficialCurves):
+    """On the other data sets: validation and test accuracy are those on the two halves of the test images."""
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | Path | None = None,
+        cache_dir: str | Path | None = None,
+        epochs: int | None = None,
+        curve: str = "auto",
+        charge: str = "auto",
+        restrict: bool | None = None,
+    ) -> None:
+        super().__init__(
+            data_dir=data_dir,
+            cache_dir=cache_dir,
+            epochs=epochs,
+            curve=curve,
+            report=REPORTS[0],
+            charge=charge,
+            restrict=restrict,
+        )
+
+
+class NB201Cifar10(_Cifar10):
+    """NAS-Bench-201 cells on CIFAR-10. epochs: 200 (default) or 12.
+
+    val_acc: x-valid, the 25,000 training images that are not trained on, after each epoch.
+    test_acc: ori-test, the 10,000 test images, of the same weights: after the last epoch only (NaN before) at
+        200 epochs, after each at 12.
+    report: what `true_test_acc` is: "cifar10-valid": the final test_acc of these very trainings, so that the
+        weights that were searched are the weights that are reported; "cifar10": that of the trainings on all
+        50,000 images, which the authors' tables report (an optimum of 94.37 %).
+    """
+
+    card = official_card("nb201-cifar10")
+    family = TSS
+
+
+class NB201Cifar100(_HalvedTest):
+    """NAS-Bench-201 cells on CIFAR-100. epochs: 200 (default) or 12.
 
     At 200 epochs the files have x-valid and x-test, halves of the test images, after the last epoch only; the
     one full curve is ori-test, both halves together.
@@ -65,29 +94,9 @@ class NB201Cifar100(OfficialCurves):
     family = TSS
     dataset = "cifar100"
 
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        epochs: int = 200,
-        curve: str = "auto",
-        charge: str = "auto",
-        restrict: bool | None = None,
-    ) -> None:
-        super().__init__(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            epochs=epochs,
-            curve=curve,
-            report=REPORTS[0],
-            charge=charge,
-            restrict=restrict,
-        )
 
-
-class NB201ImageNet16(OfficialCurves):
-    """NAS-Bench-201 cells on ImageNet16-120. epochs: 200 or 12.
+class NB201ImageNet16(_HalvedTest):
+    """NAS-Bench-201 cells on ImageNet16-120. epochs: 200 (default) or 12.
 
     Validation and test as in `NB201Cifar100`, curve too.
     """
@@ -96,60 +105,19 @@ class NB201ImageNet16(OfficialCurves):
     family = TSS
     dataset = "ImageNet16-120"
 
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        epochs: int = 200,
-        curve: str = "auto",
-        charge: str = "auto",
-        restrict: bool | None = None,
-    ) -> None:
-        super().__init__(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            epochs=epochs,
-            curve=curve,
-            report=REPORTS[0],
-            charge=charge,
-            restrict=restrict,
-        )
 
-
-class SizeCifar10(OfficialCurves):
-    """NATS-Bench sizes on CIFAR-10. epochs: 90, 12 or 1.
+class SizeCifar10(_Cifar10):
+    """NATS-Bench sizes on CIFAR-10. epochs: 90 (default), 12 or 1.
 
     As `NB201Cifar10`, with test_acc after each epoch. 12 epochs were trained with three seeds, 1 and 90 once.
     """
 
     card = official_card("nats-sss-cifar10")
     family = SSS
-    dataset = "cifar10-valid"
-
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        epochs: int = 90,
-        report: str = "cifar10-valid",
-        charge: str = "auto",
-        restrict: bool | None = None,
-    ) -> None:
-        super().__init__(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            epochs=epochs,
-            curve="auto",
-            report=report,
-            charge=charge,
-            restrict=restrict,
-        )
 
 
-class SizeCifar100(OfficialCurves):
-    """NATS-Bench sizes on CIFAR-100. epochs: 90, 12 or 1.
+class SizeCifar100(_HalvedTest):
+    """NATS-Bench sizes on CIFAR-100. epochs: 90 (default), 12 or 1.
 
     val_acc: x-valid, test_acc: x-test, the halves of the test images, after each epoch.
     curve: "ori-test" takes both halves together for val_acc; "x-valid" is what "auto" gives.
@@ -159,29 +127,9 @@ class SizeCifar100(OfficialCurves):
     family = SSS
     dataset = "cifar100"
 
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        epochs: int = 90,
-        curve: str = "auto",
-        charge: str = "auto",
-        restrict: bool | None = None,
-    ) -> None:
-        super().__init__(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            epochs=epochs,
-            curve=curve,
-            report=REPORTS[0],
-            charge=charge,
-            restrict=restrict,
-        )
 
-
-class SizeImageNet16(OfficialCurves):
-    """NATS-Bench sizes on ImageNet16-120. epochs: 90, 12 or 1.
+class SizeImageNet16(_HalvedTest):
+    """NATS-Bench sizes on ImageNet16-120. epochs: 90 (default), 12 or 1.
 
     Validation and test as in `SizeCifar100`.
     """
@@ -189,23 +137,3 @@ class SizeImageNet16(OfficialCurves):
     card = official_card("nats-sss-imagenet16")
     family = SSS
     dataset = "ImageNet16-120"
-
-    def __init__(
-        self,
-        *,
-        data_dir: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        epochs: int = 90,
-        curve: str = "auto",
-        charge: str = "auto",
-        restrict: bool | None = None,
-    ) -> None:
-        super().__init__(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            epochs=epochs,
-            curve=curve,
-            report=REPORTS[0],
-            charge=charge,
-            restrict=restrict,
-        )

@@ -62,13 +62,14 @@ class OfficialCurves(CurveBenchmark):
         *,
         data_dir: str | Path | None,
         cache_dir: str | Path | None,
-        epochs: int,
+        epochs: int | None,
         curve: str,
         report: str,
         charge: str,
         restrict: bool | None,
     ) -> None:
         schedules = self.family.schedules
+        epochs = self.card.max_epochs if epochs is None else epochs
         if options.integer("epochs", epochs, at_least=1) not in schedules:
             raise ConfigError(f"epochs: expected one of {', '.join(map(str, schedules))}, got {epochs}.")
         options.choice("curve", curve, CURVES)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve.benchmarks.choices import checked_choices
-from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
+from nascurve.benchmarks.encodings import chosen_encoder
+from nascurve.errors import ArchitectureError
 from nascurve.simulator.types import Architecture, FloatArray
 
 CHANNELS = (8, 16, 24, 32, 40, 48, 56, 64)
@@ -126,13 +127,9 @@ class SizeSpace:
 
         Raises ConfigError for another kind.
         """
-        kind = self.encodings[0] if kind is None else kind
-        if kind not in _ENCODERS:
-            raise ConfigError(
-                f"{self.name} has no encoding {kind!r}. {did_you_mean(str(kind), self.encodings)}"
-            )
+        encoder = chosen_encoder(self, _ENCODERS, kind)
         indices = np.fromiter((_sizes(arch).index for arch in archs), dtype=np.intp, count=len(archs))
-        return _ENCODERS[kind]()[indices].astype(np.float64)
+        return encoder()[indices].astype(np.float64)
 
     def parse(self, text: str) -> Sizes:
         """The architecture of an official string. Raises ArchitectureError on any other text."""

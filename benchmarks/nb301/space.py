@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nascurve.benchmarks.choices import checked_choices
+from nascurve.benchmarks.encodings import chosen_encoder
 from nascurve.benchmarks.nb301.config_vector import config_vectors, input_pair_index
 from nascurve.benchmarks.nb301.genotype import (
     N_PAIRS,
@@ -21,7 +22,7 @@ from nascurve.benchmarks.nb301.genotype import (
     from_genotype,
 )
 from nascurve.benchmarks.nb301.isomorphism import canonical_cell
-from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
+from nascurve.errors import ArchitectureError
 from nascurve.simulator.types import Architecture, FloatArray
 
 _N_OPS = len(OPS)
@@ -124,12 +125,8 @@ class DartsSpace:
 
         Raises ConfigError for another kind.
         """
-        kind = self.encodings[0] if kind is None else kind
-        if kind not in _ENCODERS:
-            raise ConfigError(
-                f"{self.name} has no encoding {kind!r}. {did_you_mean(str(kind), self.encodings)}"
-            )
-        return _ENCODERS[kind]([_darts(arch) for arch in archs])
+        encoder = chosen_encoder(self, _ENCODERS, kind)
+        return encoder([_darts(arch) for arch in archs])
 
     def parse(self, text: str) -> DartsGenotype:
         """The architecture of a canonical string. Raises ArchitectureError on any other text, also on a

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve.benchmarks.choices import checked_choices
+from nascurve.benchmarks.encodings import chosen_encoder
 from nascurve.benchmarks.nbasr.model_hash import N_NODES, ZERO, cell_graph, model_hash
-from nascurve.errors import ArchitectureError, ConfigError, did_you_mean
+from nascurve.errors import ArchitectureError
 from nascurve.simulator.types import Architecture, FloatArray
 
 OPS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
@@ -193,13 +194,9 @@ class ASRSpace:
 
         Raises ConfigError for another kind.
         """
-        kind = self.encodings[0] if kind is None else kind
-        if kind not in _ENCODERS:
-            raise ConfigError(
-                f"{self.name} has no encoding {kind!r}. {did_you_mean(str(kind), self.encodings)}"
-            )
+        encoder = chosen_encoder(self, _ENCODERS, kind)
         indices = np.fromiter((_cell(arch).index for arch in archs), dtype=np.intp, count=len(archs))
-        return _ENCODERS[kind]()[indices].astype(np.float64)
+        return encoder()[indices].astype(np.float64)
 
     def parse(self, text: str) -> ASRCell:
         """The cell of a canonical string. Raises ArchitectureError on any other text."""
