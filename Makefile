@@ -35,7 +35,7 @@ test-slow: $(READY)
 # The lowest versions of the dependencies that pyproject.toml admits.
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/python -m pip install --quiet $(PIP_ARGS) -c constraints-lowest.txt -e '.[collect]' pytest hypothesis
+	.venv-lowest/bin/python -m pip install --quiet $(PIP_ARGS) -c constraints-lowest.txt -e '.[collect,finals,tpe]' pytest hypothesis nats_bench protobuf networkx
 	.venv-lowest/bin/python -m pytest
 
 # The performance table (docs/performance.md). The peer lives in an environment of its own.
