@@ -61,6 +61,8 @@ def _convert(id_: str, options: dict[str, Any]) -> None:
     info = benchmark.info
     print(f"{info.name}: {_contents(benchmark)}, {info.max_epochs} epochs, {info.kind} curves")
     for path, arrays in caches.items():
+        if not arrays:  # says only what the files beside it were made from
+            continue
         print(f"\n{path}: {_megabytes(path.stat().st_size)}\n{_table(arrays)}")
     if not caches:
         print("Its files are read as they are: there is no cache.")

@@ -55,7 +55,7 @@ def open_cached(
         if not _is_there(path):
             gone = [source for source in sources if not _is_there(source)]
             raise card.missing((*gone, *sources, None)[0])
-        return _noted(path, open_cache(path, kind=name, format_version=format_version, remedy=remedy))
+        return noted(path, open_cache(path, kind=name, format_version=format_version, remedy=remedy))
 
     def usable() -> tuple[Arrays, dict[str, Any]] | None:
         if not _is_there(path):
@@ -81,7 +81,7 @@ def open_cached(
                 about = {"format": name, "format_version": format_version, "sources": fingerprint}
                 write_cache(path, arrays, {**meta, **about})
                 opened = open_cache(path, kind=name, format_version=format_version, remedy=remedy)
-    return _noted(path, opened)
+    return noted(path, opened)
 
 
 _WATCHED: ContextVar[dict[Path, Arrays] | None] = ContextVar("watched", default=None)
@@ -89,7 +89,7 @@ _WATCHED: ContextVar[dict[Path, Arrays] | None] = ContextVar("watched", default=
 
 @contextlib.contextmanager
 def opened_caches() -> Iterator[dict[Path, Arrays]]:
-    """Collects, by path, the arrays of the caches that `open_cached` opens within."""
+    """Collects, by path, the arrays of the caches that are opened within, by `open_cached` or `noted`."""
     watched: dict[Path, Arrays] = {}
     token = _WATCHED.set(watched)
     try:
@@ -98,7 +98,8 @@ def opened_caches() -> Iterator[dict[Path, Arrays]]:
         _WATCHED.reset(token)
 
 
-def _noted(path: Path, opened: tuple[Arrays, dict[str, Any]]) -> tuple[Arrays, dict[str, Any]]:
+def noted(path: Path, opened: tuple[Arrays, dict[str, Any]]) -> tuple[Arrays, dict[str, Any]]:
+    """Pass on what was opened, and let `opened_caches` know of it."""
     watched = _WATCHED.get()
     if watched is not None:
         watched[path] = opened[0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from nascurve.benchmarks.array_file import Arrays
 from nascurve.benchmarks.files.array_cache import open_cache, write_cache
-from nascurve.benchmarks.files.cached import open_cached
+from nascurve.benchmarks.files.cached import noted, open_cached
 from nascurve.benchmarks.files.card import OfficialCard
 from nascurve.benchmarks.nb201.archives import Family, Source, cache_names, find_source
 from nascurve.benchmarks.nb201.convert import FORMAT_VERSION, Part, convert_source, part_name
@@ -95,8 +95,9 @@ def _open(
     )
     path = _path(cache_dir, name, part)
     try:
-        arrays, about = open_cache(
-            path, kind=f"{name}-{part}", format_version=FORMAT_VERSION, remedy=card.remedy
+        kind = f"{name}-{part}"
+        arrays, about = noted(
+            path, open_cache(path, kind=kind, format_version=FORMAT_VERSION, remedy=card.remedy)
         )
     except DataFileError as error:
         raise _PartError(str(error)) from error

@@ -13,7 +13,7 @@ import nascurve
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.convert_command import main
 from nascurve.experiments.usage import UsageError
-from tests.official_data import nbasr
+from tests.official_data import nb201, nbasr
 
 
 @pytest.fixture
@@ -45,6 +45,15 @@ def test_convert_again_leaves_the_cache_alone(data: Path, capsys) -> None:
     assert cache.stat().st_ino == before.st_ino
     first, second = capsys.readouterr().out.strip().split("nbasr: ")[1:]
     assert first.strip() == second.strip()
+
+
+def test_convert_shows_the_part_of_an_archive_that_was_asked_for(tmp_path: Path, capsys) -> None:
+    nb201.write(tmp_path)
+    main(["benchmark=nb201-cifar10", f"data_dir='{tmp_path}'", "epochs=12"])
+    out = capsys.readouterr().out
+    assert "cifar10-valid-12.nascurve: " in out
+    assert next(line for line in out.splitlines() if line.startswith("x-valid acc ")).split()[-3] == "12"
+    assert out.count(".nascurve") == 1
 
 
 def test_another_cache_dir_and_options(data: Path, tmp_path: Path, capsys) -> None:
