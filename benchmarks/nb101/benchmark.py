@@ -22,6 +22,7 @@ from nascurve.benchmarks.nb101.space import N_CLASSES, NB101Space
 from nascurve.errors import ArchitectureError, CapabilityError
 from nascurve.simulator.types import Architecture, BenchmarkInfo, FloatArray, LearningCurve, SearchSpace
 
+_ROWS_KEPT = 100_000
 _FORMAT_VERSION = 1
 _HALF, _FINAL = 0, 1
 _TRAIN, _VALID, _TEST = 0, 1, 2
@@ -115,6 +116,7 @@ class NB101(CurveBenchmark):
             raise CapabilityError(
                 f"nb101: {source} does not hold the total time of each training. Give charge='training_time'."
             )
+        self._known_rows: dict[Architecture, int] = {}
         self._high, self._low = self._arrays["hash_high"], self._arrays["hash_low"]
         self._n_runs: NDArray[np.uint8] = self._arrays["n_runs"].min(axis=1)
         self._budgets = tuple(meta["budgets"])
@@ -223,6 +225,14 @@ class NB101(CurveBenchmark):
         """The row of an architecture, by its official hash."""
         if not self._space.contains(arch):
             raise self._foreign(arch)
+        row = self._known_rows.get(arch)
+        if row is None:
+            if len(self._known_rows) >= _ROWS_KEPT:
+                self._known_rows.clear()
+            row = self._known_rows[arch] = self._search(arch)
+        return row
+
+    def _search(self, arch: Architecture) -> int:
         key = self._space.key(arch)
         high, low = int(key[:16], 16), int(key[16:], 16)
         first = int(np.searchsorted(self._high, np.uint64(high), side="left"))
