@@ -19,6 +19,7 @@ import numpy as np
 from nascurve.benchmarks.network import Network
 from nascurve.benchmarks.shards import Shard, chunks, finished_runs
 from nascurve.benchmarks.task import Task
+from nascurve.benchmarks.task_worker import prepared_task, start_worker
 from nascurve.benchmarks.training import PreparedTask, TrainingRuns, train_network
 from nascurve.errors import ConfigError, DataFileError, NascurveError
 from nascurve.locks import exclusive
@@ -139,18 +140,9 @@ def train_shard(
     )
 
 
-_prepared: PreparedTask | None = None
-
-
-def _start_worker(task: Task) -> None:
-    global _prepared  # one copy of the data a process, made before its first job
-    _prepared = PreparedTask(task)
-
-
 def _work(networks: tuple[Network, ...], seed: int, folder: Path, device: str) -> int:
-    if _prepared is None:
-        raise NascurveError("collect: a worker was started without its task.")
-    Shard(networks=networks, seed=seed, runs=train_shard(_prepared, networks, seed, device)).write(folder)
+    runs = train_shard(prepared_task(), networks, seed, device)
+    Shard(networks=networks, seed=seed, runs=runs).write(folder)
     return len(networks)
 
 
@@ -163,7 +155,7 @@ def _train_all(
     on_shard: Callable[[int], None],
 ) -> None:
     try:
-        with worker_pool(min(workers, len(jobs)), _start_worker, (task,)) as pool:
+        with worker_pool(min(workers, len(jobs)), start_worker, (task,)) as pool:
             futures = [pool.submit(_work, *job, folder, device) for job in jobs]
             for future in as_completed(futures):
                 on_shard(future.result())

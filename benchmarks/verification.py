@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,9 @@ from nascurve import options
 from nascurve.benchmarks.network import Network
 from nascurve.benchmarks.table import CurveTable
 from nascurve.benchmarks.task import Task
+from nascurve.benchmarks.task_worker import prepared_task, start_worker
 from nascurve.benchmarks.training import PreparedTask, TrainingRuns, train_network
-from nascurve.errors import ConfigError
+from nascurve.errors import ConfigError, NascurveError
 from nascurve.processes import available_cores, worker_pool
 from nascurve.simulator.types import FloatArray
 
@@ -141,23 +143,19 @@ def _train(
     on_run: Callable[[int], object],
 ) -> list[TrainingRuns]:
     workers = min(processes or available_cores(), len(entries))
-    with worker_pool(workers, _start_worker, (task,)) as pool:
-        futures = [pool.submit(_work, name, seed) for name, seed in entries]
-        for future in as_completed(futures):
-            future.result()
-            on_run(1)
-        return [future.result() for future in futures]
-
-
-_prepared: PreparedTask | None = None
-
-
-def _start_worker(task: Task) -> None:
-    global _prepared  # one copy of the data a process, made before its first run
-    _prepared = PreparedTask(task)
+    try:
+        with worker_pool(workers, start_worker, (task,)) as pool:
+            futures = [pool.submit(_work, name, seed) for name, seed in entries]
+            for future in as_completed(futures):
+                future.result()
+                on_run(1)
+            return [future.result() for future in futures]
+    except BrokenProcessPool as error:
+        raise NascurveError(
+            "verify: a worker process died (out of memory, or killed). Run the same command again, with "
+            "fewer processes= if memory was short."
+        ) from error
 
 
 def _work(name: str, seed: int) -> TrainingRuns:
-    if _prepared is None:
-        raise ConfigError("verify: a worker was started without its task.")
-    return train_network(_prepared, Network.parse(name), seed)
+    return train_network(prepared_task(), Network.parse(name), seed)

@@ -26,14 +26,11 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
+    from nascurve.experiments.overrides import read_options, split_flags
 
     _, rest = split_flags(argv, command="assemble")
     folders = [arg for arg in rest if "=" not in arg]
-    options = dict(_DEFAULTS)
-    for override in parse_overrides([arg for arg in rest if "=" in arg], command="assemble"):
-        check_key(override.key_or_group, _DEFAULTS, command="assemble")
-        options[override.key_or_group] = override.value()
+    options = read_options([arg for arg in rest if "=" in arg], _DEFAULTS, command="assemble")
     if len(folders) != 1 or options["out"] is None:
         raise UsageError(
             "assemble: expected one folder of a collection and out=FILE. See `nascurve assemble --help`."

@@ -53,21 +53,12 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
+    from nascurve.experiments.overrides import read_options, split_flags
 
     flags, rest = split_flags(argv, command="collect", valued=["--verify"])
-    options = dict(_DEFAULTS)
     if flags:
         rest.append(f"verify={flags[-1].removeprefix('--verify=')}")
-    task_options: dict[str, Any] = {}
-    for override in parse_overrides(rest, command="collect"):
-        key, _, inner = override.key_or_group.partition(".")
-        if key == "task_options" and inner:
-            task_options[inner] = override.value()
-            continue
-        check_key(override.key_or_group, _DEFAULTS, command="collect")
-        options[override.key_or_group] = override.value()
-    options["task_options"] = {**options["task_options"], **task_options}
+    options = read_options(rest, _DEFAULTS, command="collect", nested="task_options")
     if options["verify"] is not None:
         from nascurve.experiments.verify import verify_table
 

@@ -37,26 +37,14 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
+    from nascurve.experiments.overrides import read_options, split_flags
 
     _, rest = split_flags(argv, command="export")
-    options = dict(_DEFAULTS)
-    own: dict[str, Any] = {}
-    for override in parse_overrides(rest, command="export"):
-        key, _, inner = override.key_or_group.partition(".")
-        if key == "benchmark_options" and inner:
-            own[inner] = override.value()
-            continue
-        check_key(override.key_or_group, _DEFAULTS, command="export")
-        options[override.key_or_group] = override.value()
+    options = read_options(rest, _DEFAULTS, command="export", nested="benchmark_options")
     for name in ("benchmark", "out"):
         if options[name] is None:
             raise UsageError(f"export: {name}= is missing. See `nascurve export --help`.")
-    if not isinstance(options["benchmark_options"], dict):
-        raise ConfigError(
-            f"export: expected benchmark_options.NAME=VALUE, got {options['benchmark_options']!r}."
-        )
-    _export(options, {**options["benchmark_options"], **own})
+    _export(options, options["benchmark_options"])
     return 0
 
 

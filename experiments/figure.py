@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines. In greyscale the markers tell
 # optimizers apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHED: Any = (0, (4, 2))
 # The first LCE of a comparison is solid, further ones get patterns of their own.
 _LCE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.2, 1, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 _SIZES_IN = {"column": (3.5, 3.9), "page": (7.2, 3.7)}
 _Y_LABELS = {"regret": "true test regret (percentage points)", "test_error": "true test error (%)"}
-_RC: Any = {
+RC: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8.5,
@@ -90,7 +90,7 @@ def draw_anytime(
         )
     optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
     extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in curves) if lce != NO_LCE]
-    with rc_context(_RC):
+    with rc_context(RC):
         figure = Figure(figsize=_SIZES_IN[settings.size], dpi=200, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -117,7 +117,7 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
     from matplotlib import rc_context
 
     paths = [folder / "anytime.png", folder / "anytime.pdf"]
-    with rc_context(_RC):
+    with rc_context(RC):
         for path in paths:
             metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
             write_atomically(path, lambda temporary, m=metadata: figure.savefig(temporary, metadata=m))  # type: ignore[misc]
@@ -142,7 +142,7 @@ def _set_axes(
     if settings.x == "log":
         axes.set_xscale("log")
         axes.set_xlim(0.8 * left, budget_s)
-        axes.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+        axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
         axes.xaxis.set_minor_formatter(NullFormatter())
         if budget_s / left < 1000:
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -153,7 +153,7 @@ def _set_axes(
     axes.set_ylim(low, high)
     if high / low < 1000:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain_number))
+    axes.yaxis.set_major_formatter(FuncFormatter(plain_number))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", linewidth=0.4, color="0.88")
     axes.set_axisbelow(True)
@@ -293,10 +293,10 @@ def _style_handle(label: str, style: Any, *, hollow: bool) -> Line2D:
 
 
 def _look(index: int) -> tuple[str, str]:
-    return _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)]
+    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
 
 
-def _plain_number(value: float, _position: int | None = None) -> str:
+def plain_number(value: float, _position: int | None = None) -> str:
     """1000 and 0.05 rather than powers of ten, as long as that stays short."""
     if value <= 0 or not 1e-4 <= value < 1e6:
         return f"{value:.0e}"

@@ -11,7 +11,7 @@ from nascurve.benchmarks.noise.study import NoiseStudy
 from nascurve.experiments import noise_curve_panels as curves
 from nascurve.experiments import noise_panels as finals
 from nascurve.experiments import noise_search_panels as search
-from nascurve.experiments.figure import _COLOURS, _MARKERS, _RC
+from nascurve.experiments.figure import COLOURS, MARKERS, RC
 from nascurve.experiments.files import write_atomically
 from nascurve.experiments.noise_panels import DASHED, DOTTED, Panel, Shown
 
@@ -81,7 +81,7 @@ def draw_noise(name: str, studies: Mapping[str, NoiseStudy]) -> Figure | None:
 
     kind = _KINDS[name]
     shown = [
-        Shown(label, study, {"color": _COLOURS[place], "marker": _MARKERS[place]})
+        Shown(label, study, {"color": COLOURS[place], "marker": MARKERS[place]})
         for place, (label, study) in enumerate(studies.items())
         if kind.can_show(study)
     ]
@@ -90,7 +90,7 @@ def draw_noise(name: str, studies: Mapping[str, NoiseStudy]) -> Figure | None:
     columns = len(kind.panels) if len(kind.panels) < 4 else 2
     rows = -(-len(kind.panels) // columns)
     width_in = _PANEL_IN[0] * columns if columns < 3 else 3.0 * columns
-    with rc_context(_RC):
+    with rc_context(RC):
         figure = Figure(
             figsize=(width_in, _PANEL_IN[1] * rows + 0.2 * (len(shown) > 1)), dpi=200, layout="constrained"
         )
@@ -147,7 +147,7 @@ def save_noise_figures(studies: Mapping[str, NoiseStudy], folder: Path) -> list[
         for suffix in ("png", "pdf"):
             path = folder / f"noise-{name}.{suffix}"
             metadata = {"CreationDate": None} if suffix == "pdf" else {}
-            with rc_context(_RC):
+            with rc_context(RC):
                 write_atomically(path, lambda to, f=figure, m=metadata: f.savefig(to, metadata=m))  # type: ignore[misc]
             paths.append(path)
     return paths

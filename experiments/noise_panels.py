@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nascurve.benchmarks.noise.study import NoiseStudy
-from nascurve.experiments.figure import _plain_number
+from nascurve.experiments.figure import plain_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,4 +132,4 @@ def plain_log_axes(axes: Axes) -> None:
 
     for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
         if scale == "log":
-            axis.set_major_formatter(FuncFormatter(_plain_number))
+            axis.set_major_formatter(FuncFormatter(plain_number))

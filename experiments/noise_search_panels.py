@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nascurve.benchmarks.noise.landscape import LAGS as WALK_LAGS
-from nascurve.experiments.figure import _plain_number
+from nascurve.experiments.figure import plain_number
 from nascurve.experiments.noise_panels import (
     DASHED,
     GREY,
@@ -62,7 +62,7 @@ def curse(axes: Axes, shown: Sequence[Shown]) -> None:
         _say(axes, "needs two runs of each network")
         return
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
     axes.axhline(0, color=GREY, linewidth=0.7)
 
 
@@ -120,7 +120,7 @@ def _cost_axis(axes: Axes, ends: tuple[float, float]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(*ends)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -68,6 +68,27 @@ def check_key(key: str, valid: Mapping[str, Any], *, command: str, prefix: str =
         raise ConfigError(f"{command}: there is no option {prefix + key!r}. {did_you_mean(key, valid)}")
 
 
+def read_options(
+    args: Sequence[str], defaults: Mapping[str, Any], *, command: str, nested: str = ""
+) -> dict[str, Any]:
+    """The defaults with `args` (key=value) in place. `nested`: an option that is a dictionary, which may also
+    be given as NESTED.NAME=VALUE. Raises UsageError, ConfigError."""
+    options = dict(defaults)
+    inside: dict[str, Any] = {}
+    for override in parse_overrides(args, command=command):
+        key, _, inner = override.key_or_group.partition(".")
+        if key == nested and inner:
+            inside[inner] = override.value()
+            continue
+        check_key(override.key_or_group, defaults, command=command)
+        options[override.key_or_group] = override.value()
+    if nested:
+        if not isinstance(options[nested], dict):
+            raise ConfigError(f"{command}: expected {nested}.NAME=VALUE, got {options[nested]!r}.")
+        options[nested] = {**options[nested], **inside}
+    return options
+
+
 @contextlib.contextmanager
 def clear_hydra_errors(command: str) -> Iterator[None]:
     """Hydra's and OmegaConf's errors as a ConfigError of one or two lines."""

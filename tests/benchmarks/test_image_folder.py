@@ -117,3 +117,5 @@ def test_collected_and_assembled_from_the_command_line(
     assert "2 of 2 runs agree" in capsys.readouterr().out
     assert main(["collect", "task=image-folder", "task_options.nothing=1", f"out={out}"]) == 1
     assert "nothing" in capsys.readouterr().err
+    assert main(["collect", "task_options=5", f"out={out}"]) == 1
+    assert "expected task_options.NAME=VALUE, got 5" in capsys.readouterr().err

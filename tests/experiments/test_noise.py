@@ -174,7 +174,7 @@ def test_nothing_is_clipped_or_covered(name: str, first: int, studies: dict[str,
         assert figure is None  # a single run: nothing to show
         return
     assert figure is not None
-    with rc_context(noise_figure._RC):
+    with rc_context(noise_figure.RC):
         check_layout(figure)
 
 
