@@ -15,10 +15,10 @@ usage: nascurve assemble FOLDER out=FILE.npz [OPTION=VALUE ...]
 Make the table of a benchmark of the curves that `nascurve collect` left in FOLDER, complete or not.
 
 options (defaults):
-  benchmark=ID-vN (pocket201-mnist-v1)   the id and version that the table carries
+  benchmark=ID-vN (pocket201-mnist-v2)   the id and version that the table carries
   space=ID (cell201)                     the search space whose architectures it answers for
 """
-_DEFAULTS: dict[str, Any] = {"benchmark": "pocket201-mnist-v1", "space": "cell201", "out": None}
+_DEFAULTS: dict[str, Any] = {"benchmark": "pocket201-mnist-v2", "space": "cell201", "out": None}
 
 
 def main(argv: list[str]) -> int:

@@ -18,7 +18,7 @@ Without options: the main job, rs, re, ls and bananas, each with and without LCE
 options (defaults):
   optimizers=[rs,re,ls,bananas]    ids, or {id: re, label: re-50, population_size: 50}
   lce=[none,last_value]            none = without; extrapolator ids, or {id: last_value, label: lv4, e_few: 4}
-  seeds=30                         n for seeds 0 ... n-1, or a list [0,1,7]
+  seeds=50                         n for seeds 0 ... n-1, or a list [0,1,7]
   benchmark=pocket201-mnist        an id; with -v1 at its end a pinned version
   budget_s=null                    simulated seconds of one run; null: budget_trainings
   budget_trainings=200             the same in mean full trainings

@@ -11,6 +11,11 @@ from nascurve.errors import ConfigError, did_you_mean
 from nascurve.experiments.usage import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nascurve.benchmarks.noise.estimate import Bootstrap
+    from nascurve.benchmarks.noise.study import NoiseStudy
+    from nascurve.benchmarks.noise.transfer import Transfer
     from nascurve.simulator.types import Benchmark
 
 HELP = """\
@@ -18,7 +23,8 @@ usage: nascurve noise [benchmark=ID] [OPTION=VALUE ...]
 
 Study the noise of a benchmark: distribution of final accuracies, agreement between training runs, early
 epochs against the last, drops and spikes, residuals, what selecting by noisy results costs, costs, and the
-landscape over elementary changes. With a reference, both side by side. What cannot be computed (a single run,
+landscape over elementary changes. With a reference, both side by side; and where both have trained the same
+networks, how far what is good on one is good on the other. What cannot be computed (a single run,
 no curves) is left out, and the table says why.
 
 options (defaults):
@@ -56,6 +62,7 @@ def main(argv: list[str]) -> int:
     from nascurve.registry import load_benchmark
 
     studies: dict[str, NoiseStudy] = {}
+    benchmarks = []
     for role in _ROLES:
         id_ = ids[role]
         if id_ is None:
@@ -66,7 +73,14 @@ def main(argv: list[str]) -> int:
         studies[name if name not in studies else f"{name} ({role})"] = NoiseStudy.of(
             benchmark, bootstrap=Bootstrap(resamples=resamples)
         )
-    table = NoiseTable({name: study.estimates for name, study in studies.items()})
+        benchmarks.append(benchmark)
+    transfers = transfers_between(studies, benchmarks, bootstrap=Bootstrap(resamples=resamples))
+    table = NoiseTable(
+        {
+            name: (*study.estimates, *(transfers[name].estimates if name in transfers else ()))
+            for name, study in studies.items()
+        }
+    )
     with clear_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for file, text in (("noise.csv", table.to_csv()), ("noise.md", table.to_markdown())):
@@ -75,11 +89,29 @@ def main(argv: list[str]) -> int:
     if with_figures:
         from nascurve.experiments.noise_figure import save_noise_figures
 
-        written += [path.name for path in save_noise_figures(studies, folder) if path.suffix == ".png"]
+        paths = save_noise_figures(studies, folder, transfers)
+        written += [path.name for path in paths if path.suffix == ".png"]
     print(table.to_markdown() if as_markdown else table.to_text())
     more = " (each figure as .pdf too)" if with_figures else ""
     print(f"\nWritten to {folder}: {', '.join(written)}{more}.", file=sys.stderr)
     return 0
+
+
+def transfers_between(
+    studies: Mapping[str, NoiseStudy], benchmarks: Sequence[Benchmark], *, bootstrap: Bootstrap
+) -> dict[str, Transfer]:
+    """Of two studies whose benchmarks share networks: by name, what the other one's results tell of it."""
+    from nascurve.benchmarks.noise.transfer import Transfer
+
+    if len(studies) < 2:
+        return {}
+    (name, study), (other_name, other) = studies.items()
+    space, other_space = (benchmark.space for benchmark in benchmarks)
+    to_first = Transfer.of(study.runs, other.runs, space, other_space, bootstrap=bootstrap)
+    to_other = Transfer.of(other.runs, study.runs, other_space, space, bootstrap=bootstrap)
+    if to_first is None or to_other is None:
+        return {}
+    return {name: to_first, other_name: to_other}
 
 
 def _settings(argv: list[str]) -> tuple[dict[str, Any], dict[str, str | None], dict[str, dict[str, Any]]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nascurve.benchmarks.noise.study import NoiseStudy
+from nascurve.benchmarks.noise.transfer import Transfer
 from nascurve.experiments import noise_curve_panels as curves
 from nascurve.experiments import noise_panels as finals
 from nascurve.experiments import noise_search_panels as search
+from nascurve.experiments import noise_transfer_panels as transfer_panels
 from nascurve.experiments.figure import COLOURS, MARKERS, RC
 from nascurve.experiments.files import write_atomically
 from nascurve.experiments.noise_panels import DASHED, DOTTED, Panel, Shown
@@ -66,20 +69,30 @@ _KINDS = {
         styles={"accuracy": "-", "rank of accuracy": DASHED},
     ),
 }
-FIGURES = tuple(_KINDS)
+TRANSFER = "transfer"
+FIGURES = (*_KINDS, TRANSFER)
 """Names of the figures."""
 
 
-def draw_noise(name: str, studies: Mapping[str, NoiseStudy]) -> Figure | None:
+def draw_noise(
+    name: str, studies: Mapping[str, NoiseStudy], transfers: Mapping[str, Transfer] | None = None
+) -> Figure | None:
     """One of `FIGURES`; None where no study has what it shows.
 
     studies: by the name for the legend; the first, the benchmark, is blue, the second, a reference, orange.
+    transfers: by the same names, where the two share networks.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    kind = _KINDS[name]
+    if name == TRANSFER:
+        kind = _Kind(
+            panels=tuple(functools.partial(panel, transfers=transfers) for panel in transfer_panels.PANELS),
+            can_show=lambda _study: bool(transfers),
+        )
+    else:
+        kind = _KINDS[name]
     shown = [
         Shown(label, study, {"color": COLOURS[place], "marker": MARKERS[place]})
         for place, (label, study) in enumerate(studies.items())
@@ -134,14 +147,16 @@ def _add_legend(figure: Figure, shown: Sequence[Shown], styles: Mapping[str, Any
         )
 
 
-def save_noise_figures(studies: Mapping[str, NoiseStudy], folder: Path) -> list[Path]:
+def save_noise_figures(
+    studies: Mapping[str, NoiseStudy], folder: Path, transfers: Mapping[str, Transfer] | None = None
+) -> list[Path]:
     """Write noise-NAME.png and .pdf (fonts embedded) of each figure that has something to show, atomically,
     the same bytes each time. Raises DataFileError."""
     from matplotlib import rc_context
 
     paths = []
     for name in FIGURES:
-        figure = draw_noise(name, studies)
+        figure = draw_noise(name, studies, transfers)
         if figure is None:
             continue
         for suffix in ("png", "pdf"):

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 
 from nascurve.benchmarks.noise.estimate import Bootstrap, Estimate
 from nascurve.benchmarks.noise.study import NoiseStudy
+from nascurve.benchmarks.noise.transfer import Transfer
 from nascurve.benchmarks.synthetic import SyntheticBenchmark
 from nascurve.errors import ConfigError, UnknownIdError
 from nascurve.experiments import noise_figure
 from nascurve.experiments.cli import main as cli
-from nascurve.experiments.noise_command import main
+from nascurve.experiments.noise_command import main, transfers_between
 from nascurve.experiments.noise_figure import FIGURES, draw_noise, save_noise_figures
 from nascurve.experiments.noise_table import NoiseTable
 from nascurve.experiments.usage import UsageError
@@ -33,6 +34,12 @@ def studies() -> dict[str, NoiseStudy]:
         "a benchmark of three runs": study(n_seeds=3, noise=0.03),
         "another benchmark, with a long name (of a single run)": study(n_seeds=1),
     }
+
+
+@pytest.fixture(scope="module")
+def transfers(studies: dict[str, NoiseStudy]) -> dict[str, Transfer]:
+    benchmarks = [SyntheticBenchmark(), SyntheticBenchmark()]
+    return transfers_between(studies, benchmarks, bootstrap=Bootstrap(resamples=3))
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -61,7 +68,7 @@ def test_the_shipped_table_side_by_side_with_itself(
         *("benchmark", "section", "statistic", "value", "low", "high", "n", "unit", "note"),
     ]
     names = list(dict.fromkeys(row["benchmark"] for row in rows))
-    assert names == ["pocket201-mnist-v1", "synthetic-v1 (n_seeds=2)"]
+    assert names == ["pocket201-mnist-v2", "synthetic-v1 (n_seeds=2)"]
     by_label = {(row["benchmark"], row["statistic"]): row for row in rows}
     assert by_label[names[0], "networks"]["value"] == "5425"
     best = by_label[names[1], "best"]
@@ -70,6 +77,7 @@ def test_the_shipped_table_side_by_side_with_itself(
     assert float(tau["low"]) <= float(tau["high"])
     for row in rows:
         assert row["value"] or row["note"], row
+    assert by_label[names[0], "networks in both"]["value"] == by_label[names[1], "networks in both"]["value"]
     assert "tau between runs, all" in out.out
     assert names[1] in out.out
     # the same command, the same bytes
@@ -166,12 +174,14 @@ def test_cells_and_notes() -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("first", [0, 1])
-def test_nothing_is_clipped_or_covered(name: str, first: int, studies: dict[str, NoiseStudy]) -> None:
+def test_nothing_is_clipped_or_covered(
+    name: str, first: int, studies: dict[str, NoiseStudy], transfers: dict[str, Transfer]
+) -> None:
     """Alone (first = 1: the benchmark of a single run) and side by side."""
     shown = dict(list(studies.items())[first:])
-    figure = draw_noise(name, shown)
-    if name == "seeds" and first == 1:
-        assert figure is None  # a single run: nothing to show
+    figure = draw_noise(name, shown, transfers if first == 0 else {})
+    if name in ("seeds", "transfer") and first == 1:
+        assert figure is None  # a single run, and of a single benchmark: nothing to show
         return
     assert figure is not None
     with rc_context(noise_figure.RC):
