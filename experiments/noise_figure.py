@@ -86,13 +86,14 @@ def draw_noise(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if name == TRANSFER:
+    if name != TRANSFER:
+        kind = _KINDS[name]
+    elif transfers:
         kind = _Kind(
-            panels=tuple(functools.partial(panel, transfers=transfers) for panel in transfer_panels.PANELS),
-            can_show=lambda _study: bool(transfers),
+            panels=tuple(functools.partial(panel, transfers=transfers) for panel in transfer_panels.PANELS)
         )
     else:
-        kind = _KINDS[name]
+        return None
     shown = [
         Shown(label, study, {"color": COLOURS[place], "marker": MARKERS[place]})
         for place, (label, study) in enumerate(studies.items())
