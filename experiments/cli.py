@@ -27,6 +27,7 @@ _COMMANDS = {
     "plot": ("plot_command", "redraw the figure and the table of a results folder"),
     "describe": ("describe_command", "statistics of a benchmark's curves"),
     "noise": ("noise_command", "noise and landscape of a benchmark: table and figures"),
+    "lce": ("lce_command", "judge learning-curve extrapolators on real curves"),
     "convert": ("convert_command", "make the fast cache of a benchmark's official files"),
     "collect": ("collect_command", "train a benchmark's learning curves, resumable"),
     "assemble": ("assemble_command", "make a benchmark's table from collected curves"),

@@ -85,7 +85,8 @@ def _compose(argv: list[str]) -> dict[str, Any]:
     _, args = split_flags(argv, command="compare")
     with (
         clear_hydra_errors("compare"),
-        initialize_config_module("nascurve.experiments.conf", version_base="1.3"),
+        # apart from `run`'s: there lce= is a group, here a list
+        initialize_config_module("nascurve.experiments.conf.compare", version_base="1.3"),
     ):
         defaults: Any = OmegaConf.to_container(compose("compare"))
         final = []

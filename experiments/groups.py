@@ -1,6 +1,7 @@
 """Hydra's config groups optimizer/, lce/ and benchmark/, made from what is registered.
 
-Every registered id is a choice without a file of its own, and its options are those of its constructor.
+Every registered id is a choice without a file of its own, and its options are those of its constructor. The
+presets of lce/ are files, with an extrapolator's id in their defaults list.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
 from nascurve.experiments.methods import NO_LCE
 from nascurve.experiments.options import OptionSchema
 from nascurve.experiments.overrides import check_key
+from nascurve.experiments.presets import preset_names, read_preset
 from nascurve.registry import Group
 
 if TYPE_CHECKING:
@@ -44,13 +46,16 @@ def register_groups(
     for group, registered in _GROUPS.items():
         valid = {*registry.ids(registered), *registry.ids(registered, versions=True)}
         valid |= {NO_LCE} if group == "lce" else set()
+        presets = preset_names() if group == "lce" else ()
         for id_ in chosen[group]:
-            if id_ not in valid and not own_configs:
-                raise UnknownIdError(f"{group}: nothing is called {id_!r}. {did_you_mean(id_, valid)}")
+            if id_ not in valid and id_ not in presets and not own_configs:
+                named = valid | set(presets)
+                raise UnknownIdError(f"{group}: nothing is called {id_!r}. {did_you_mean(id_, named)}")
+        needed = {read_preset(id_)["id"] if id_ in presets else id_ for id_ in chosen[group]}
         for id_ in valid:
-            node = _node(group, registered, id_) if id_ in chosen[group] else {"id": id_}
+            node = _node(group, registered, id_) if id_ in needed else {"id": id_}
             store.store(group=group, name=id_, node=node, provider="nascurve")
-            if id_ in chosen[group]:
+            if id_ in needed:
                 known[group] |= node
     _check_keys(overrides, known, own_configs=own_configs)
 

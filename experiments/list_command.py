@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve import registry
 from nascurve.errors import DataFileError, NascurveError, did_you_mean
+from nascurve.experiments.presets import preset_description, preset_names
 from nascurve.experiments.table import format_table
 from nascurve.experiments.usage import UsageError
 from nascurve.registry import Group
@@ -23,16 +24,19 @@ _LEAST = 20
 _COUNTED = 10_000_000
 """Sizes from here on are shown by their order of magnitude."""
 HELP = """\
-usage: nascurve list [optimizers|benchmarks|extrapolators|spaces ...]
+usage: nascurve list [optimizers|benchmarks|extrapolators|presets|spaces ...]
 
-What there is: ids with a description; of benchmarks also where the curves come from, whether their data are
-there, which files they need (give data_dir=, the folder that holds them), and the size of the search space:
-the number of architectures, of those that the data hold where they are there. Lines are cut to the width of
-the terminal; COLUMNS=200 nascurve list shows more of them.
+What there is: ids with a description (presets are settings of learning-curve extrapolation, for lce=); of
+benchmarks also where the curves come from, whether their data are there, which files they need (give
+data_dir=, the folder that holds them), and the size of the search space: the number of architectures, of
+those that the data hold where they are there. Lines are cut to the width of the terminal; COLUMNS=200
+nascurve list shows more of them.
 """
-_SECTIONS: dict[str, Group] = {
+_PRESETS = "presets"
+_SECTIONS: dict[str, Group | None] = {
     "optimizers": "optimizers",
     "extrapolators": "extrapolators",
+    _PRESETS: None,
     "benchmarks": "benchmarks",
     "spaces": "search_spaces",
 }
@@ -51,7 +55,12 @@ def main(argv: list[str]) -> int:
         group = _SECTIONS[section]
         if len(sections) > 1:
             print(f"{'' if section == sections[0] else chr(10)}{section}")
-        print(_benchmarks() if group == "benchmarks" else _components(group))
+        if group is None:
+            print(
+                _table(["lce", "description"], [[name, preset_description(name)] for name in preset_names()])
+            )
+        else:
+            print(_benchmarks() if group == "benchmarks" else _components(group))
     return 0
 
 

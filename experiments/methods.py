@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nascurve import registry
 from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
 from nascurve.experiments.options import OptionSchema, mapping, to_plain
+from nascurve.experiments.presets import preset_names, read_preset
 
 if TYPE_CHECKING:
     from nascurve.simulator.types import Optimizer, SearchSpace
@@ -73,21 +74,29 @@ class LCESpec:
     def read(cls, entry: Any, options: Mapping[str, Any], extrapolator_options: Mapping[str, Any]) -> LCESpec:
         """From an id, a mapping {id, label, e_few, …, extrapolator: {…}} or a pair (label, factory).
 
-        options: of the wrapper, for every extrapolator.  extrapolator_options: by extrapolator id.
-        Raises UnknownIdError, ConfigError.
+        An id is that of an extrapolator or of a preset (`presets`), whose settings stand below those of the
+        mapping.
+        options: of the wrapper, for every entry that does not set them; a preset does.
+        extrapolator_options: by extrapolator id.  Raises UnknownIdError, ConfigError.
         """
         if _is_pair(entry):
             return cls(label=str(entry[0]), factory=entry[1])
         if entry is None or entry == NO_LCE:
             return cls(label=NO_LCE, id=NO_LCE)
         id_, label, own = _read_entry("lce", entry)
+        if id_ in preset_names():
+            id_, _, settings = _read_entry("lce", read_preset(id_))
+            own = settings | own
         where = f"extrapolator_options.{id_}"
         inner = mapping(where, extrapolator_options.get(id_)) | mapping(
             "extrapolator", own.pop("extrapolator", None)
         )
         valid = {NO_LCE, *registry.ids("extrapolators"), *registry.ids("extrapolators", versions=True)}
         if id_ not in valid:
-            raise UnknownIdError(f"lce: no extrapolator is called {id_!r}. {did_you_mean(id_, valid)}")
+            valid |= set(preset_names())
+            raise UnknownIdError(
+                f"lce: no extrapolator or preset is called {id_!r}. {did_you_mean(id_, valid)}"
+            )
         return cls(
             label=label,
             id=id_,
@@ -99,14 +108,18 @@ class LCESpec:
     def is_none(self) -> bool:
         return self.id == NO_LCE
 
-    def wrap(self, base: Optimizer) -> Optimizer:
+    def wrap(self, base: Optimizer, seed: int) -> Optimizer:
+        """The base inside LCE; `seed` is the wrapper's where its options set none."""
         if self.factory is not None:
             return self.factory(base)
         if self.is_none:
             return base
         from nascurve.lce.wrapper import LCE
 
-        return LCE(base, registry.create_extrapolator(self.id, **self.extrapolator), **self.options)
+        options = {**self.options}
+        if options.get("seed") is None:
+            options["seed"] = seed
+        return LCE(base, registry.create_extrapolator(self.id, **self.extrapolator), **options)
 
     def describe(self) -> dict[str, Any]:
         options = dict(self.options)
@@ -137,7 +150,7 @@ class Method:
         return self.optimizer.factory is None and self.lce.factory is None
 
     def build(self, space: SearchSpace, seed: int) -> Optimizer:
-        return self.lce.wrap(self.optimizer.build(space, seed))
+        return self.lce.wrap(self.optimizer.build(space, seed), seed)
 
     def describe(self) -> dict[str, Any]:
         return {"optimizer": self.optimizer.describe(), "lce": self.lce.describe()}

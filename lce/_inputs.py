@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 from nascurve.errors import ConfigError
 from nascurve.simulator.types import FloatArray
 
+_TOLERANCE = 1e-6
+"""By how much rounding may push an accuracy out of [0, 1]."""
+
 
 def _matrix(values: ArrayLike, what: str) -> FloatArray:
     try:
@@ -26,6 +29,10 @@ def _matrix(values: ArrayLike, what: str) -> FloatArray:
         raise ConfigError(
             f"{what}: expected finite accuracies, got NaN or infinity in row(s) {bad[:5].tolist()}."
         )
+    if array.size and (array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE):
+        value = float(array.max() if array.max() > 1 + _TOLERANCE else array.min())
+        hint = " Percent? Divide by 100." if value > 1 else ""
+        raise ConfigError(f"{what}: expected accuracies as fractions in [0, 1], got {value:.6g}.{hint}")
     return array
 
 

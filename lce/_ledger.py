@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from nascurve.errors import ProtocolError
 from nascurve.lce._state import (
@@ -20,14 +20,15 @@ from nascurve.simulator.types import Evaluation, FloatArray, SearchSpace, State,
 class Run:
     """A candidate of the base, from when it was given until the base is told of it."""
 
-    __slots__ = ("early_acc", "prefix", "round", "sent", "started_s", "trial")
+    __slots__ = ("early_acc", "prefix", "round", "sent", "started_s", "trial", "until")
 
-    def __init__(self, trial: Trial, round_: Round | None) -> None:
+    def __init__(self, trial: Trial, until: int) -> None:
         self.trial = trial  # as the base gave it
-        self.round = round_  # None: goes to the last epoch, straight away or after its promotion
-        self.prefix: Evaluation | None = None  # at e_few, while it waits for the others of its round
-        self.started_s: float | None = None  # of the first part, once it is promoted
-        self.early_acc: FloatArray | None = None  # validation accuracies up to e_few, once it is promoted
+        self.until = until  # the epoch that it goes to, or has reached
+        self.round: Round | None = None  # None: goes to the last epoch, straight away or after its looks
+        self.prefix: Evaluation | None = None  # at `until`, while it waits for the others of its round
+        self.started_s: float | None = None  # of the first part, once it goes on
+        self.early_acc: FloatArray | None = None  # validation accuracies up to the last look, once it goes on
         self.sent: Trial | None = None  # what is out for it, if anything
 
 
@@ -41,11 +42,12 @@ class Round:
         self.waiting = 0
 
     def add(self, run: Run) -> None:
+        run.round = self
         self.runs.append(run)
         self.waiting += run.prefix is None
 
     def back(self, run: Run, evaluation: Evaluation) -> bool:
-        """Note that a run came back at e_few; whether the round is all back."""
+        """Note that a run came back from its look; whether the round is all back."""
         run.prefix = evaluation
         self.waiting -= 1
         return not self.waiting
@@ -60,11 +62,11 @@ class Round:
 class Ledger:
     """All candidates that the base has not been told of yet, and the order in which they are sent out.
 
-    Promoted ones go first, then the others; both first in, first out.
+    Those that go on go first, then the others; both first in, first out. A run that is dropped while the base
+    is not to know stays here, silent, until `speak`.
     """
 
-    def __init__(self, *, e_few: int, max_epochs: int) -> None:
-        self._e_few = e_few
+    def __init__(self, max_epochs: int) -> None:
         self._max_epochs = max_epochs
         self._clear()
 
@@ -72,37 +74,52 @@ class Ledger:
         self._live: dict[int, Run] = {}
         self._promoted: deque[Run] = deque()
         self._fresh: deque[Run] = deque()
+        self._silent: dict[int, Evaluation] = {}
 
     def __len__(self) -> int:
+        """How many candidates the base has not been told of, the silent ones left out."""
         return len(self._live)
 
     def __contains__(self, trial_id: int) -> bool:
-        return trial_id in self._live
+        return trial_id in self._live or trial_id in self._silent
 
-    def open_round(self, trials: Sequence[Trial]) -> None:
-        """Take in candidates that stop at e_few and are ranked together."""
-        round_ = Round()
-        for trial in trials:
-            round_.add(Run(trial, round_))
-        self._admit(round_.runs)
-
-    def admit_initial(self, trials: Iterable[Trial]) -> None:
-        """Take in candidates that go straight to the last epoch."""
-        self._admit([Run(trial, None) for trial in trials])
-
-    def _admit(self, runs: list[Run]) -> None:
+    def admit(self, trials: Iterable[Trial], until: int) -> None:
+        """Take in candidates that stop at an epoch and are looked at together; where it is the last epoch,
+        each goes there by itself."""
+        runs = [Run(trial, until) for trial in trials]
+        if until < self._max_epochs:
+            round_ = Round()
+            for run in runs:
+                round_.add(run)
         for run in runs:
             self._live[run.trial.id] = run
         self._fresh.extend(runs)
 
-    def promote(self, run: Run) -> None:
-        """Queue a run that stopped at e_few for the rest of its epochs."""
-        run.round = None
+    def go_on(self, run: Run, until: int) -> None:
+        """Queue a run that was looked at for more epochs: to the end, or to another look of its own."""
         if run.prefix is not None:
-            run.started_s = run.prefix.started_s
+            if run.started_s is None:
+                run.started_s = run.prefix.started_s
             run.early_acc = run.prefix.curve.val_acc
-        run.prefix = None
+        run.prefix = run.round = None
+        run.until = until
+        if until < self._max_epochs:
+            Round().add(run)
         self._promoted.append(run)
+
+    @property
+    def n_silent(self) -> int:
+        return len(self._silent)
+
+    def silence(self, report: Evaluation) -> None:
+        """Keep what the base is not to be told now of a run that was closed."""
+        self._silent[report.trial.id] = report
+
+    def speak(self) -> list[Evaluation]:
+        """What was kept, in the order in which it came; it is forgotten."""
+        reports = list(self._silent.values())
+        self._silent.clear()
+        return reports
 
     def close(self, run: Run) -> None:
         """Forget a run: the base is being told of it."""
@@ -120,8 +137,9 @@ class Ledger:
         return run.sent
 
     def _to_send(self, run: Run) -> Trial:
-        trial = run.trial
-        return trial if run.round is None else Trial(id=trial.id, arch=trial.arch, epochs=self._e_few)
+        if run.until == self._max_epochs:
+            return run.trial
+        return Trial(id=run.trial.id, arch=run.trial.arch, epochs=run.until)
 
     def take_back(self, evaluation: Evaluation) -> Run:
         """The run of a trial that is out, which it is no longer. Raises ProtocolError for any other trial."""
@@ -132,10 +150,10 @@ class Ledger:
                 f"LCE.tell: {trial} is not out. Expected a trial that ask gave out and that has not been "
                 f"told yet (ids {self._ids_out()[:10]})."
             )
-        epochs = self._max_epochs if run.round is None else self._e_few
-        if len(evaluation.curve.val_acc) != epochs and evaluation.status is not Status.STOPPED:
+        if len(evaluation.curve.val_acc) != run.until and evaluation.status is not Status.STOPPED:
             raise ProtocolError(
-                f"LCE.tell: expected a curve of {epochs} epochs for {trial}, got {evaluation.curve.epochs}."
+                f"LCE.tell: expected a curve of {run.until} epochs for {trial}, got "
+                f"{evaluation.curve.epochs}."
             )
         run.sent = None
         return run
@@ -148,36 +166,50 @@ class Ledger:
         index = {key: i for i, key in enumerate(rounds)}
         return {
             "runs": [
-                {
-                    "trial": encode_trial(run.trial),
-                    "round": None if run.round is None else index[id(run.round)],
-                    "prefix": None if run.prefix is None else encode_evaluation(run.prefix),
-                    "started_s": run.started_s,
-                    "early_acc": None if run.early_acc is None else encode_floats(run.early_acc),
-                }
+                {**_encode(run), "round": None if run.round is None else index[id(run.round)]}
                 for run in self._live.values()
             ],
             "promoted": [run.trial.id for run in self._promoted],
             "fresh": [run.trial.id for run in self._fresh],
             "out": self._ids_out(),
+            "silent": [
+                {"trial": encode_trial(report.trial), **encode_evaluation(report)}
+                for report in self._silent.values()
+            ],
         }
 
     def load_state_dict(self, state: State, space: SearchSpace) -> None:
         self._clear()
         rounds: dict[int, Round] = {}
         for saved in state["runs"]:
-            index = saved["round"]
-            round_ = None if index is None else rounds.setdefault(index, Round())
-            run = Run(decode_trial(saved["trial"], space), round_)
-            run.started_s = saved["started_s"]
-            run.early_acc = None if saved["early_acc"] is None else decode_floats(saved["early_acc"])
-            if saved["prefix"] is not None:
-                run.prefix = decode_evaluation(saved["prefix"], run.trial)
-            if round_ is not None:
-                round_.add(run)
+            run = _decode(saved, space)
+            if saved["round"] is not None:
+                rounds.setdefault(saved["round"], Round()).add(run)
             self._live[run.trial.id] = run
         self._promoted.extend(self._live[trial_id] for trial_id in state["promoted"])
         self._fresh.extend(self._live[trial_id] for trial_id in state["fresh"])
         for trial_id in state["out"]:
             run = self._live[trial_id]
             run.sent = self._to_send(run)
+        for saved in state["silent"]:
+            report = decode_evaluation(saved, decode_trial(saved["trial"], space), status=Status.STOPPED)
+            self._silent[report.trial.id] = report
+
+
+def _encode(run: Run) -> State:
+    return {
+        "trial": encode_trial(run.trial),
+        "until": run.until,
+        "prefix": None if run.prefix is None else encode_evaluation(run.prefix),
+        "started_s": run.started_s,
+        "early_acc": None if run.early_acc is None else encode_floats(run.early_acc),
+    }
+
+
+def _decode(state: State, space: SearchSpace) -> Run:
+    run = Run(decode_trial(state["trial"], space), state["until"])
+    run.started_s = state["started_s"]
+    run.early_acc = None if state["early_acc"] is None else decode_floats(state["early_acc"])
+    if state["prefix"] is not None:
+        run.prefix = decode_evaluation(state["prefix"], run.trial)
+    return run

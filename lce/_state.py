@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nascurve.simulator.types import Evaluation, FloatArray, LearningCurve, SearchSpace, State, Trial
+from nascurve.simulator.types import Evaluation, FloatArray, LearningCurve, SearchSpace, State, Status, Trial
 
 _OPTIONAL_SERIES = ("val_loss", "train_loss")
 
@@ -30,7 +30,7 @@ def decode_trial(state: State, space: SearchSpace) -> Trial:
 
 
 def encode_evaluation(evaluation: Evaluation) -> State:
-    """Without the trial, which the reader knows."""
+    """Without the trial and the status, which the reader knows."""
     curve = evaluation.curve
     return {
         "val_acc": encode_floats(curve.val_acc),
@@ -45,10 +45,16 @@ def encode_evaluation(evaluation: Evaluation) -> State:
     }
 
 
-def decode_evaluation(state: State, trial: Trial) -> Evaluation:
+def decode_evaluation(state: State, trial: Trial, *, status: Status = Status.COMPLETE) -> Evaluation:
     curve = LearningCurve(
         val_acc=decode_floats(state["val_acc"]),
         epoch_s=decode_floats(state["epoch_s"]),
         **{name: decode_floats(state[name]) for name in _OPTIONAL_SERIES if name in state},
     )
-    return Evaluation(trial=trial, curve=curve, started_s=state["started_s"], finished_s=state["finished_s"])
+    return Evaluation(
+        trial=trial,
+        curve=curve,
+        started_s=state["started_s"],
+        finished_s=state["finished_s"],
+        status=status,
+    )

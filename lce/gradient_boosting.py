@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nascurve import options
+from nascurve.lce._features import (
+    checked_encodings,
+    checked_kind,
+    feature_blocks,
+    late_gain,
+    matching_encodings,
+)
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce.last_value import LastValue
+from nascurve.lce.lcsvr_residuals import ResidualSpread, with_normal_quantiles
 from nascurve.simulator.types import FloatArray, Prediction
 
 if TYPE_CHECKING:
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _N_FOLDS = 5
+_OBJECTIVES = {"l1": "regression_l1", "l2": "regression"}
 _MAX_INT32 = 2**31 - 1
 _MAX_LEAVES = 131_072
 """LightGBM's own limit of num_leaves; its other integers are C ints."""
@@ -26,37 +36,33 @@ _MAX_LEAVES = 131_072
 @dataclass(frozen=True, slots=True)
 class _Fitted:
     boosters: list[Booster]
-    std: float
+    spread: ResidualSpread
 
 
-def _features(prefixes: FloatArray) -> FloatArray:
-    """(n, e) -> (n, d): the curve, first and second differences, mean, std, maximum and late gain.
-
-    The late gain is that over the second half. All but the last two are those of Baker et al. (2017).
-    """
-    n, epochs = prefixes.shape
-    first = np.diff(prefixes, axis=1)
-    second = np.diff(first, axis=1) if epochs > 2 else np.empty((n, 0))
-    late_gain = prefixes[:, -1] - prefixes[:, epochs // 2 - 1 if epochs > 1 else 0]
-    statistics = np.stack(
-        [prefixes.mean(axis=1), prefixes.std(axis=1), prefixes.max(axis=1), late_gain], axis=1
-    )
-    return np.ascontiguousarray(np.hstack([prefixes, first, second, statistics]))
+def _features(prefixes: FloatArray, encodings: FloatArray | None) -> FloatArray:
+    """(n, e) -> (n, d): Baker's, the maximum, the late gain, and the encodings (n, d'), if any."""
+    own = np.stack([prefixes.max(axis=1), late_gain(prefixes)], axis=1)
+    known = [] if encodings is None else [encodings]
+    return np.ascontiguousarray(np.hstack([*feature_blocks(prefixes), own, *known]))
 
 
 class GradientBoosting:
     """LightGBM on features of the prefix; the target is the increment y_at - y_e that is still to come.
 
-    The curves are split into 5 folds (curve i into fold i mod 5), and one small model is fitted without each
-    fold. The prediction is y_e + the mean of the five, clipped to [0, 1]; std is the root mean square error
-    of the models on the folds they had not seen. Models are fitted when first needed for a prefix length and
-    an epoch, and kept until the next `fit`. One thread, deterministic.
+    Features: those of Baker et al. (2017), the maximum, and the gain over the second half of the prefix. The
+    curves are split into 5 folds (curve i into fold i mod 5), and one small model is fitted without each
+    fold. The prediction is y_e + the mean of the five, clipped to [0, 1]. Its std and quantiles come from the
+    errors of the models on the folds they had not seen (`ResidualSpread`); quantile regression, tried
+    instead, is calibrated worse and takes five times as long (docs/lce-lcsvr.md). Models are fitted when
+    first needed for a prefix length and an epoch, and kept until the next `fit`. One thread, deterministic.
 
     With fewer than `min_curves` curves, or with curves shorter than the epoch asked for, it predicts as
-    `LastValue` and says so in the log, once.
+    `LastValue`, with normal quantiles, and says so in the log, once.
 
-    min_curves: at least 5. n_rounds, num_leaves, min_data_in_leaf, learning_rate, feature_fraction, seed:
-        LightGBM's.
+    loss: "l1", absolute error; or "l2", squared error, by which a few curves that start late spoil all others
+        (NAS-Bench-NLP). min_curves: at least 5. encoding: None, or the kind of encoding of the architecture
+        that joins the features where `fit` and `predict` are given it. n_rounds, num_leaves,
+        min_data_in_leaf, learning_rate, feature_fraction, seed: LightGBM's.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class GradientBoosting:
         min_data_in_leaf: int = 5,
         learning_rate: float = 0.15,
         feature_fraction: float = 0.5,
+        loss: str = "l1",
+        encoding: str | None = None,
         seed: int = 0,
     ) -> None:
 
@@ -80,7 +88,7 @@ class GradientBoosting:
         self._min_curves = integer("min_curves", min_curves, _N_FOLDS)
         self._n_rounds = integer("n_rounds", n_rounds, 1)
         self._params: dict[str, Any] = {
-            "objective": "regression",
+            "objective": _OBJECTIVES[options.choice("GradientBoosting.loss", loss, tuple(_OBJECTIVES))],
             "num_leaves": integer("num_leaves", num_leaves, 2, _MAX_LEAVES),
             "min_data_in_leaf": integer("min_data_in_leaf", min_data_in_leaf, 1),
             "learning_rate": share("learning_rate", learning_rate),
@@ -93,50 +101,59 @@ class GradientBoosting:
             "force_row_wise": True,
             "verbose": -1,
         }
+        self.encoding = checked_kind(encoding, "GradientBoosting.encoding")
         self._curves: FloatArray = np.empty((0, 0))
-        self._fitted: dict[tuple[int, int], _Fitted] = {}
+        self._encodings: FloatArray | None = None
+        self._fitted: dict[tuple[int, int, bool], _Fitted] = {}
         self._fallback = LastValue()
         self._fallback_logged = False
 
-    def fit(self, curves: FloatArray) -> None:
-        """Keep fully trained curves (m, epochs); models are fitted to them when `predict` asks for one."""
-        self._curves = checked_curves(curves, self).copy()
+    def fit(self, curves: ArrayLike, encodings: ArrayLike | None = None) -> None:
+        """Keep fully trained curves (m, epochs) and the encodings (m, d) of their architectures, if any;
+        models are fitted when `predict` asks for one. Raises ConfigError for bad input."""
+        checked = checked_curves(curves, self).copy()
+        self._encodings = checked_encodings(encodings, len(checked), "GradientBoosting.fit")
+        self._curves = checked
         self._fitted.clear()
         self._fallback.fit(self._curves)
 
-    def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
-        """Predict from prefixes (n, e_few) at a later epoch. Raises ConfigError for bad input."""
+    def predict(self, prefixes: ArrayLike, at_epoch: int, encodings: ArrayLike | None = None) -> Prediction:
+        """Predict from prefixes (n, e_few) at a later epoch; with `encodings` (n, d), if `fit` had some, by
+        models that use them. Raises ConfigError for bad input."""
         prefixes = checked_prefixes(prefixes, at_epoch, self)
         n, epochs = prefixes.shape
+        encoded = matching_encodings(encodings, n, self._encodings, "GradientBoosting.predict")
         if len(self._curves) < self._min_curves or self._curves.shape[1] < at_epoch:
             self._log_fallback()
-            return self._fallback.predict(prefixes, at_epoch)
+            return with_normal_quantiles(self._fallback.predict(prefixes, at_epoch))
         if n == 0:
-            return Prediction(mean=np.empty(0), std=np.empty(0))
-        key = (epochs, at_epoch)
+            return with_normal_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
+        key = (epochs, at_epoch, encoded is not None)
         if key not in self._fitted:
-            self._fitted[key] = self._fit_models(epochs, at_epoch)
+            self._fitted[key] = self._fit_models(*key)
         fitted = self._fitted[key]
-        features = _features(prefixes)
+        features = _features(prefixes, encoded)
         increments = np.mean([_apply(booster, features) for booster in fitted.boosters], axis=0)
-        return Prediction(mean=np.clip(prefixes[:, -1] + increments, 0, 1), std=np.full(n, fitted.std))
+        return fitted.spread.prediction(prefixes, np.clip(prefixes[:, -1] + increments, 0, 1))
 
-    def _fit_models(self, epochs: int, at_epoch: int) -> _Fitted:
+    def _fit_models(self, epochs: int, at_epoch: int, encoded: bool) -> _Fitted:
         import lightgbm
 
         seen = np.ascontiguousarray(self._curves[:, :epochs])
-        features = _features(seen)
-        target = self._curves[:, at_epoch - 1] - seen[:, -1]
+        features = _features(seen, self._encodings if encoded else None)
+        truth = self._curves[:, at_epoch - 1]
+        target = truth - seen[:, -1]
         fold = np.arange(len(target)) % _N_FOLDS
-        errors = np.empty(len(target))
+        held_out = seen[:, -1].copy()
         boosters = []
-        for held_out in range(_N_FOLDS):
-            out = fold == held_out
+        for number in range(_N_FOLDS):
+            out = fold == number
             data = lightgbm.Dataset(features[~out], target[~out], params=self._params)
             booster = lightgbm.train(self._params, data, self._n_rounds)
-            errors[out] = target[out] - _apply(booster, features[out])
+            held_out[out] += _apply(booster, features[out])
             boosters.append(booster)
-        return _Fitted(boosters=boosters, std=float(np.sqrt(np.mean(errors**2))))
+        held_out = np.clip(held_out, 0, 1)
+        return _Fitted(boosters, ResidualSpread(seen, held_out, truth - held_out))
 
     def _log_fallback(self) -> None:
         if not self._fallback_logged:

@@ -34,14 +34,19 @@ class PromotionRule(Protocol):
 class TopN:
     """Algorithm 2: of k candidates, the `top_n` with the highest predicted mean. Ties: first in, first out.
 
+    k: at least 1. top_n: from 1 to k, or a fraction of k in (0, 1), rounded, at least one candidate.
     Of fewer than k candidates (the base had no more) min(top_n, n) are promoted.
     """
 
     n_initial = 0
 
-    def __init__(self, *, k: int, top_n: int) -> None:
+    def __init__(self, *, k: int, top_n: int | float) -> None:
         self.round_size = options.integer("LCE.k", k, at_least=1)
-        hint = f"k={k} candidates are trained to e_few, the top_n best of them to the end."
+        if isinstance(top_n, float) and 0 < top_n < 1:
+            top_n = max(1, round(top_n * self.round_size))
+        hint = (
+            f"k={k} candidates are trained to e_few, the top_n best of them (or a fraction of k) to the end."
+        )
         self._top_n = options.integer("LCE.top_n", top_n, at_least=1, at_most=self.round_size, hint=hint)
 
     def select(self, prediction: Prediction, history: FloatArray) -> Sequence[int]:

@@ -1,2 +1,2 @@
-"""Hydra's primary configurations (`run.yaml`, `compare.yaml`). The options of optimizers, extrapolators and
-benchmarks are not repeated here: their config groups are made from the constructors' signatures."""
+"""Hydra's primary configurations (`run.yaml`, and `compare/compare.yaml`). The options of optimizers,
+extrapolators and benchmarks are not repeated here: their groups come from the constructors' signatures."""

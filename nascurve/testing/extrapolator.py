@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,22 @@ def check_extrapolator(
 
     Predictions are batched, finite, with std >= 0 and ordered quantiles; deterministic; row i depends on
     curve i alone; nothing given is changed; each `fit` replaces what was learnt before; bad input raises a
-    NascurveError.
+    NascurveError: NaN, wrong shapes, percent instead of fractions, an epoch that was seen. Where it has an
+    attribute `encoding` that is not None, all of that holds with encodings of the architectures given to
+    `fit` and `predict`, and without.
 
     atol: how far predictions of a curve may lie apart when it is given alone, or with others, or in another
         order (accuracy). constant_atol: how far off the prediction for a constant curve may be, when constant
         curves were learnt from. n_curves: how many curves a prediction is asked for; fewer is faster.
     """
-    check = _Checker(extrapolator, atol)
+    _check(_Checker(extrapolator, atol), constant_atol, n_curves)
+    if getattr(extrapolator, "encoding", None) is not None:
+        check = _Checker(extrapolator, atol, encoded=True)
+        check.fit(np.empty((0, _EPOCHS)))
+        _check(check, constant_atol, n_curves)
+
+
+def _check(check: _Checker, constant_atol: float, n_curves: int) -> None:
     rng = np.random.default_rng(0)
     train = _power_law_curves(20, rng)
     test = _power_law_curves(n_curves, rng)
@@ -69,11 +79,21 @@ def _power_law_curves(n: int, rng: np.random.Generator) -> FloatArray:
     return curves
 
 
+def _encodings(curves: FloatArray) -> FloatArray:
+    """Encodings (n, 3) of made-up architectures, which depend on each curve's first value alone."""
+    first = curves[:, 0]
+    return np.stack([np.sin(100 * first), np.cos(100 * first), first], axis=1)
+
+
 class _Checker:
-    def __init__(self, extrapolator: Extrapolator, atol: float) -> None:
-        self._extrapolator = extrapolator
-        self._name = type(extrapolator).__name__
+    def __init__(self, extrapolator: Extrapolator, atol: float, *, encoded: bool = False) -> None:
+        self._extrapolator: Any = extrapolator
+        self._name = type(extrapolator).__name__ + (" with encodings" if encoded else "")
         self._atol = atol
+        self._encoded = encoded
+
+    def _more(self, curves: FloatArray) -> tuple[FloatArray, ...]:
+        return (_encodings(curves),) if self._encoded else ()
 
     def require(self, holds: bool, where: str, rule: str, got: object = None) -> None:
         if not holds:
@@ -84,17 +104,20 @@ class _Checker:
     def fit(self, curves: FloatArray, *, overwrite: bool = False) -> None:
         """Fit on a copy of the curves; with `overwrite`, spoil that copy afterwards."""
         given = curves.copy()
-        self._extrapolator.fit(given)
+        more = self._more(curves)
+        self._extrapolator.fit(given, *more)
         self.require(np.array_equal(given, curves), "fit", "the given curves to be left unchanged")
         if overwrite:
-            given.fill(0.5)
+            for array in (given, *more):
+                array.fill(0.5)
 
     def predict(self, where: str, prefixes: FloatArray, at_epoch: int) -> Prediction:
         """A prediction that was made twice and found well-formed."""
         n = len(prefixes)
         where = f"{where}, {n} prefixes of {prefixes.shape[1]} epochs, at_epoch={at_epoch}"
         given = prefixes.copy()
-        prediction = self._extrapolator.predict(given, at_epoch)
+        more = self._more(prefixes)
+        prediction: Prediction = self._extrapolator.predict(given, at_epoch, *more)
         self.require(np.array_equal(given, prefixes), where, "the given prefixes to be left unchanged")
         self.require(isinstance(prediction, Prediction), where, "a Prediction", prediction)
         for name, values in (("mean", prediction.mean), ("std", prediction.std)):
@@ -103,7 +126,7 @@ class _Checker:
             self.require(bool(np.isfinite(values).all()), where, f"{name} to be finite", values)
         self.require(bool((prediction.std >= 0).all()), where, "std >= 0", prediction.std)
         self._check_quantiles(where, prediction, n)
-        again = self._extrapolator.predict(given, at_epoch)
+        again = self._extrapolator.predict(given, at_epoch, *more)
         self.same(f"{where}: the same call twice", prediction, again, 0.0)
         self.require(
             not np.shares_memory(prediction.mean, given), where, "mean not to be a view of the given prefixes"
@@ -151,12 +174,19 @@ class _Checker:
     def refuses_bad_input(self, where: str, prefixes: FloatArray) -> None:
         broken = prefixes.copy()
         broken[0, -1] = np.nan
+        fit, predict = self._extrapolator.fit, self._extrapolator.predict
+        more, percent = self._more(prefixes), 100 * prefixes
         calls: dict[str, Callable[[], object]] = {
-            "a NaN in the prefixes": lambda: self._extrapolator.predict(broken, _EPOCHS),
-            "a one-dimensional prefix": lambda: self._extrapolator.predict(prefixes[0], _EPOCHS),
-            "at_epoch that was seen": lambda: self._extrapolator.predict(prefixes, prefixes.shape[1]),
-            "a NaN in the curves of fit": lambda: self._extrapolator.fit(broken),
+            "a NaN in the prefixes": lambda: predict(broken, _EPOCHS, *more),
+            "a one-dimensional prefix": lambda: predict(prefixes[0], _EPOCHS, *more),
+            "at_epoch that was seen": lambda: predict(prefixes, prefixes.shape[1], *more),
+            "prefixes in percent": lambda: predict(percent, _EPOCHS, *more),
+            "a NaN in the curves of fit": lambda: fit(broken, *more),
+            "curves of fit in percent": lambda: fit(percent, *more),
         }
+        if self._encoded:
+            calls["encodings of fewer curves"] = lambda: predict(prefixes, _EPOCHS, more[0][1:])
+            calls["encodings of fewer curves of fit"] = lambda: fit(prefixes, more[0][1:])
         for what, call in calls.items():
             try:
                 call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,28 @@ from nascurve.lce.last_value import LastValue
 from nascurve.simulator.types import FloatArray, Prediction
 from nascurve.testing.extrapolator import check_extrapolator
 
+_SAMPLED = "wpm_mcmc"  # samples each curve: minutes, even with the settings of its own test
 
-@pytest.mark.parametrize("extrapolator_id", registry.ids("extrapolators"))
+
+@pytest.mark.parametrize(
+    "extrapolator_id", [name for name in registry.ids("extrapolators") if name != _SAMPLED]
+)
 def test_registered_extrapolator_keeps_the_contract(extrapolator_id: str) -> None:
     check_extrapolator(nascurve.create_extrapolator(extrapolator_id))
+
+
+@pytest.mark.parametrize("extrapolator_id", ["lcsvr", "lightgbm"])
+def test_extrapolator_that_sees_architectures_keeps_the_contract(extrapolator_id: str) -> None:
+    extrapolator: Any = nascurve.create_extrapolator(extrapolator_id, encoding="adjacency")
+    assert extrapolator.encoding == "adjacency"
+    check_extrapolator(extrapolator)
+
+
+@pytest.mark.slow
+def test_sampled_extrapolator_keeps_the_contract() -> None:
+    pytest.importorskip("nutpie")
+    cheap = {"families": ["ilog2", "pow3"], "draws": 20, "tune": 40, "chains": 1}
+    check_extrapolator(nascurve.create_extrapolator(_SAMPLED, **cheap), n_curves=2)
 
 
 class _Broken(LastValue):
@@ -105,6 +124,34 @@ def test_contract_catches_a_reference_that_is_kept() -> None:
 def test_contract_catches_memory_across_fits() -> None:
     with pytest.raises(ProtocolError, match="in between"):
         check_extrapolator(_Remembers())
+
+
+class _Encoded(LastValue):
+    """Learns from encodings, if it is given them."""
+
+    encoding = "adjacency"
+    known: FloatArray | None = None
+
+    def fit(self, curves: FloatArray, encodings: FloatArray | None = None) -> None:
+        super().fit(curves)
+        self.known = encodings
+
+    def predict(self, prefixes: FloatArray, at_epoch: int, encodings: FloatArray | None = None) -> Prediction:
+        return super().predict(prefixes, at_epoch)
+
+
+def test_contract_catches_encodings_that_are_not_checked() -> None:
+    with pytest.raises(ProtocolError, match=r"_Encoded with encodings.*encodings of fewer curves"):
+        check_extrapolator(_Encoded())
+
+
+def test_contract_catches_percent_that_is_let_through() -> None:
+    class Percent(LastValue):
+        def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
+            return super().predict(np.where(prefixes > 1, prefixes / 100, prefixes), at_epoch)
+
+    with pytest.raises(ProtocolError, match="prefixes in percent"):
+        check_extrapolator(Percent())
 
 
 class _AcceptsAnything(LastValue):

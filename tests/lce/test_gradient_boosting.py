@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from nascurve.errors import ConfigError
+from nascurve.lce._levels import LEVELS
 from nascurve.lce.gradient_boosting import GradientBoosting
 from nascurve.lce.last_value import LastValue
 from nascurve.simulator.types import FloatArray
+from nascurve.testing.extrapolator import check_extrapolator
 
 
 def crossing_curves(n: int, seed: int) -> FloatArray:
@@ -45,6 +47,61 @@ def test_predicts_any_epoch_and_any_prefix() -> None:
         assert np.abs(error).mean() < 0.06
 
 
+def test_quantiles_cover_what_they_say_and_are_wider_where_errors_are_larger() -> None:
+    train, test = crossing_curves(150, 0), crossing_curves(400, 1)
+    rng = np.random.default_rng(2)
+    for curves in (train, test):  # the better half ends less predictably
+        better = curves[:, 5] > np.median(train[:, 5])
+        curves[better, -1] += rng.normal(0, 0.08, better.sum())
+        np.clip(curves, 0, 1, out=curves)
+    trees = GradientBoosting()
+    trees.fit(train)
+    prediction = trees.predict(test[:, :6], 24)
+    truth, quantiles = test[:, -1], prediction.quantiles
+    assert prediction.levels == LEVELS
+    assert quantiles is not None
+    assert 0.85 < np.mean((truth >= quantiles[:, 0]) & (truth <= quantiles[:, 4])) < 0.96
+    assert 0.4 < np.mean((truth >= quantiles[:, 1]) & (truth <= quantiles[:, 3])) < 0.62
+    better = test[:, 5] > np.median(train[:, 5])
+    width = quantiles[:, 4] - quantiles[:, 0]
+    assert width[better].mean() > 2 * width[~better].mean()
+    assert prediction.std[better].mean() > 2 * prediction.std[~better].mean()
+
+
+def test_absolute_error_stands_a_few_late_starters() -> None:
+    train, test = crossing_curves(60, 0), crossing_curves(200, 1)
+    train[::20, :8] = 0.0
+
+    def error(loss: str) -> float:
+        trees = GradientBoosting(loss=loss)
+        trees.fit(train)
+        return float(np.abs(trees.predict(test[:, :6], 24).mean - test[:, -1]).mean())
+
+    assert error("l1") < 0.9 * error("l2")
+
+
+def test_encodings_join_the_features() -> None:
+    rng = np.random.default_rng(0)
+    curves = crossing_curves(120, 0)
+    jump = rng.integers(0, 2, 120)
+    curves[:, -1] = curves[:, 5] + 0.2 * jump  # what the prefix does not tell
+    encodings = np.stack([jump, rng.random(120)], axis=1)
+    trees = GradientBoosting(encoding="adjacency")
+    trees.fit(curves[:80], encodings[:80])
+    truth, seen = curves[80:, -1], curves[80:, :6]
+    with_ = trees.predict(seen, 24, encodings[80:]).mean
+    without = trees.predict(seen, 24).mean
+    assert np.abs(with_ - truth).mean() < 0.5 * np.abs(without - truth).mean()
+    trees.fit(curves[:80])
+    assert np.array_equal(trees.predict(seen, 24, encodings[80:]).mean, without)
+    with pytest.raises(ConfigError, match=r"GradientBoosting\.fit.*encodings"):
+        trees.fit(curves[:80], encodings)
+
+
+def test_contract_with_a_tiny_fit() -> None:
+    check_extrapolator(GradientBoosting(min_curves=5, min_data_in_leaf=1, n_rounds=5), constant_atol=0.3)
+
+
 def test_falls_back_until_it_has_enough_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     curves = crossing_curves(20, 0)
     trees, last = GradientBoosting(min_curves=20), LastValue()
@@ -55,6 +112,7 @@ def test_falls_back_until_it_has_enough_and_says_so_once(caplog: pytest.LogCaptu
             ours, theirs = trees.predict(curves[:, :6], 24), last.predict(curves[:, :6], 24)
             assert np.array_equal(ours.mean, theirs.mean)
             assert np.array_equal(ours.std, theirs.std)
+            assert ours.levels == LEVELS
         assert len(caplog.records) == 1
         assert "last value until it has 20" in caplog.text
         trees.fit(curves)
@@ -121,6 +179,8 @@ def test_identical_curves_and_means_in_bounds() -> None:
         {"min_data_in_leaf": 0},
         {"learning_rate": 0.0},
         {"feature_fraction": 1.5},
+        {"loss": "huber"},
+        {"encoding": 1},
     ],
 )
 def test_bad_settings(options: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Presets of learning-curve extrapolation, see `nascurve.experiments.presets`."""

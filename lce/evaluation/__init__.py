@@ -1,0 +1,1 @@
+"""How well extrapolators predict real curves: splits by architecture, scores, predicted fans."""

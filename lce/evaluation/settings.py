@@ -1,0 +1,101 @@
+"""The settings of an evaluation, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nascurve import options
+from nascurve.errors import ConfigError
+from nascurve.lce._epochs import checked_setting, resolve
+
+PREFIXES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75)
+FIT_CURVES = (0, 20, 100)
+RUNS = ("one", "all")
+SCORES_VERSION = 1
+"""Raise it when splits or scores mean something else, so that kept results are not mixed with new ones."""
+MIN_TEST = 10
+"""Architectures that a test set must have at least, for the best 10 % to be one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """What decides about the splits and what is predicted in each; the extrapolators and the number of splits
+    do not count, so that more of either can be added to what is there.
+
+    at_epoch: the epoch that is predicted. prefixes: epochs seen, ascending. fit_curves: numbers of fitted
+        curves, ascending. max_test: architectures of a test set at most. runs: "one" run of each tested
+        architecture, drawn, or "all" of its runs. seed: of the splits.
+    """
+
+    at_epoch: int
+    prefixes: tuple[int, ...]
+    fit_curves: tuple[int, ...]
+    max_test: int
+    runs: str
+    seed: int
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        max_epochs: int,
+        fidelities: tuple[int, ...] | None = None,
+        at_epoch: Any = None,
+        prefixes: Any = PREFIXES,
+        fit_curves: Any = FIT_CURVES,
+        max_test: Any = 1000,
+        runs: Any = "one",
+        seed: Any = 0,
+    ) -> EvaluationSettings:
+        """Check them for curves of `max_epochs` epochs, measured at `fidelities` (None: at all). An epoch may
+        be given as a fraction of `max_epochs` in (0, 1); fractions that mean the same epoch count once.
+        Raises ConfigError."""
+        last = max_epochs if at_epoch is None else _epoch("at_epoch", at_epoch, max_epochs, fidelities)
+        if last > max_epochs:
+            raise ConfigError(f"at_epoch: expected at most the last epoch, {max_epochs}, got {last}.")
+        seen = sorted(
+            {_epoch("prefixes", value, max_epochs, fidelities) for value in _list("prefixes", prefixes)}
+        )
+        if seen[-1] >= last:
+            raise ConfigError(
+                f"prefixes: expected epochs before {last}, the one that is predicted, got {seen[-1]}."
+            )
+        fitted = {
+            options.integer("fit_curves", number, at_least=0) for number in _list("fit_curves", fit_curves)
+        }
+        return cls(
+            at_epoch=last,
+            prefixes=tuple(seen),
+            fit_curves=tuple(sorted(fitted)),
+            max_test=options.integer("max_test", max_test, at_least=MIN_TEST),
+            runs=options.choice("runs", runs, RUNS),
+            seed=options.integer("seed", seed, at_least=0),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values, with the version of the scores."""
+        return {
+            "scores": SCORES_VERSION,
+            "at_epoch": self.at_epoch,
+            "prefixes": list(self.prefixes),
+            "fit_curves": list(self.fit_curves),
+            "max_test": self.max_test,
+            "runs": self.runs,
+            "seed": self.seed,
+        }
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    items = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if not items:
+        raise ConfigError(f"{name}: expected at least one, got an empty list.")
+    return items
+
+
+def _epoch(name: str, value: Any, max_epochs: int, fidelities: tuple[int, ...] | None) -> int:
+    epoch = resolve(checked_setting(value, name), max_epochs, fidelities)
+    if fidelities is not None and epoch not in fidelities:
+        raise ConfigError(f"{name}: expected epochs that were measured, {list(fidelities)}, got {epoch}.")
+    return epoch

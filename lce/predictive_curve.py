@@ -1,0 +1,81 @@
+"""The predicted course of training runs: a prediction for each of the epochs to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nascurve import options
+from nascurve.lce._levels import LEVELS
+from nascurve.lce._prediction import checked_prediction
+from nascurve.lce.predictive_distribution import PredictiveDistribution
+from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PredictiveCurves:
+    """Predictions for n runs at E' later epochs.
+
+    epochs: (E',), ascending. mean, std: (n, E'), accuracy. quantiles: (n, E', q) at `levels` (q,).
+    """
+
+    epochs: NDArray[np.intp]
+    mean: FloatArray
+    std: FloatArray
+    quantiles: FloatArray
+    levels: tuple[float, ...] = LEVELS
+
+
+def predictive_curve(
+    extrapolator: Extrapolator,
+    prefixes: FloatArray,
+    until_epoch: int,
+    *,
+    epochs: Sequence[int] | None = None,
+    encodings: FloatArray | None = None,
+) -> PredictiveCurves:
+    """What an extrapolator, as it is fitted, predicts for prefixes (n, e) at each epoch e+1 … `until_epoch`.
+
+    Epochs are predicted one by one: these are the marginal distributions, not curves that could be drawn. An
+    extrapolator may have a faster method `predict_curve(prefixes, until_epoch)`, a list with the prediction
+    of each epoch, which is used where there are no encodings. Quantiles are those at `LEVELS`, of the
+    distribution that the prediction stands for (see PredictiveDistribution), clipped to [0, 1].
+
+    epochs: only these, ascending, all after e and none after `until_epoch`: an extrapolator that fits a model
+        for each epoch is then so much faster.
+    encodings: (n, d), of the architectures, for an extrapolator that has an `encoding`.
+
+    Raises ConfigError for bad input, ProtocolError when the extrapolator misbehaves.
+    """
+    n, seen = np.asarray(prefixes).shape
+    last = options.integer("until_epoch", until_epoch, at_least=seen + 1)
+    wanted = range(seen + 1, last + 1) if epochs is None else epochs
+    asked = [options.integer("epochs", epoch, at_least=seen + 1, at_most=last) for epoch in wanted]
+    all_at_once: Any = getattr(extrapolator, "predict_curve", None)
+    if all_at_once is not None and encodings is None:
+        whole = all_at_once(prefixes, last)
+        predictions = [whole[epoch - seen - 1] for epoch in asked]
+    else:
+        more = () if encodings is None else (encodings,)
+        predictions = [extrapolator.predict(prefixes, epoch, *more) for epoch in asked]
+    sound = [checked_prediction(prediction, n, extrapolator) for prediction in predictions]
+    return PredictiveCurves(
+        epochs=np.array(asked, dtype=np.intp),
+        mean=_columns([prediction.mean for prediction in sound], n),
+        std=_columns([prediction.std for prediction in sound], n),
+        quantiles=np.stack([_quantiles(prediction) for prediction in sound], axis=1),
+    )
+
+
+def _columns(values: Sequence[FloatArray], n: int) -> FloatArray:
+    return np.stack(values, axis=1) if values else np.empty((n, 0))
+
+
+def _quantiles(prediction: Prediction) -> FloatArray:
+    if prediction.quantiles is not None and tuple(prediction.levels) == LEVELS:
+        return np.clip(prediction.quantiles, 0, 1)
+    return np.clip(PredictiveDistribution(prediction).quantiles(LEVELS), 0, 1)

@@ -1,0 +1,55 @@
+"""When partly trained candidates are looked at, and what becomes of them: the protocol that `LCE` follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from nascurve.lce.forecaster import Forecaster
+from nascurve.simulator.types import Evaluation, Problem, State
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Decides how far candidates are trained before they are looked at, and after each look who goes on.
+
+    A candidate is admitted, alone or in a round with others, and trained to its first look. When the whole
+    round is back, `decide` says how far each goes on; the others are given up. Whoever goes on to another
+    look comes back alone. `finished` ends the story of a candidate. Fixed rounds (`Rounds`), predictive
+    termination (`Termination`) and the adaptive rule (`Adaptive`) are such schedules.
+    """
+
+    def begin(self, problem: Problem) -> int:
+        """Begin a run without anything of an earlier one; returns the epoch to predict. Raises ConfigError
+        for settings that do not go with the problem."""
+
+    def admit(self, n_asked: int, wanted: int) -> tuple[int, int]:
+        """How many candidates to ask the base for, and the epoch at which they are first looked at.
+
+        n_asked: how many have been given so far. wanted: how many free workers there are. Where the epoch is
+        the last one, or the benchmark's, candidates go straight to the end, and each for itself.
+        """
+
+    def decide(
+        self, looks: Sequence[Evaluation], forecaster: Forecaster, rng: np.random.Generator
+    ) -> Sequence[tuple[int, int]]:
+        """Who goes on: (row, epoch), in the order in which they are to be sent out. The others are stopped.
+
+        looks: the round, in the order in which the base gave it; each with its curve so far, up to the same
+        epoch.
+        """
+
+    def outcome(self, look: Evaluation, forecaster: Forecaster) -> tuple[float, float]:
+        """The accuracy that a sound run would have reached at the last epoch, as mean and std; asked right
+        after `decide` has stopped it."""
+
+    def finished(self, evaluation: Evaluation) -> None:
+        """A candidate was trained to the end, or (status STOPPED) given up, by whomever."""
+
+    def state_dict(self) -> State:
+        """JSON-able. Settings are no part of it."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state_dict`, after `begin`."""

@@ -1,0 +1,249 @@
+"""The schedules that look at a run more than once: predictive termination and the adaptive one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nascurve
+from nascurve.errors import ConfigError
+from nascurve.lce._epochs import look_grid
+from nascurve.lce.adaptive import Adaptive
+from nascurve.lce.adaptive_thresholds import best_thresholds
+from nascurve.lce.last_value import LastValue
+from nascurve.lce.predictive_stops import PredictiveStops
+from nascurve.lce.reports import PredictedEvaluation
+from nascurve.lce.schedule import Schedule
+from nascurve.lce.termination import PredictiveTermination
+from nascurve.simulator.types import Problem, Status
+
+from .fakes import E_MAX, Driver, RecordingBase, begun, curve_of, picker, problem
+
+# --- Where runs are looked at ---
+
+
+def test_the_grid_is_geometric_and_made_of_what_the_benchmark_can_stop_at() -> None:
+    assert look_grid(None, problem(max_epochs=32)) == [1, 2, 3, 5, 8, 12, 18, 27]
+    assert look_grid(None, problem((4, 5, 6, 9, 11, 12))) == [4, 6, 9]
+    assert look_grid(None, problem(max_epochs=2)) == [1]
+    assert look_grid([0.5, 3, 6], problem()) == [3, 6]
+
+
+def test_where_each_fidelity_is_a_training_of_its_own_there_is_one_look() -> None:
+    own = Problem(space=problem().space, max_epochs=108, fidelities=(4, 12, 36, 108), resumable=False)
+    assert look_grid(None, own) == [12]
+
+
+@pytest.mark.parametrize("looks", [[], [12], [0], "3", 3, [2, 1.5]])
+@pytest.mark.parametrize("promotion", ["termination", "adaptive"])
+def test_looks_that_are_none(looks: Any, promotion: str) -> None:
+    with pytest.raises(ConfigError, match="looks"):
+        begun(promotion=promotion, looks=looks)
+
+
+def test_a_state_of_other_looks_is_refused() -> None:
+    for promotion in ("termination", "adaptive"):
+        state = begun(promotion=promotion, looks=[2, 4]).state_dict()
+        with pytest.raises(ConfigError, match=r"looks=\[2, 4\], expected \[3\]"):
+            begun(promotion=promotion, looks=[3]).load_state_dict(state)
+
+
+# --- Predictive termination ---
+
+
+def test_termination_stops_what_cannot_win_at_the_first_look_that_says_so() -> None:
+    base = RecordingBase()
+    lce = begun(base, LastValue(default_std=0.02), promotion="termination", n_initial=3, looks=[2, 4, 8])
+    driver = Driver(lce).run(150)
+    assert [trial.epochs for trial in driver.sent[:3]] == [None] * 3
+
+    rule = PredictiveTermination()
+    extrapolator = LastValue(default_std=0.02)
+    full: list[Any] = []
+    stopped: set[int] = set()
+    for i, evaluation in enumerate(driver.finished):
+        if evaluation.curve.epochs == E_MAX:
+            full.append(evaluation.curve.val_acc)
+            continue
+        extrapolator.fit(np.array(full))
+        prediction = extrapolator.predict(evaluation.curve.val_acc[np.newaxis], E_MAX)
+        best = max(curve[-1] for curve in full)
+        follower = driver.sent[i + 1] if i + 1 < len(driver.sent) else lce.ask(1)[0]
+        if rule.should_stop(prediction, best, [evaluation.curve.val_acc.max()])[0]:
+            stopped.add(evaluation.trial.id)
+            assert follower.id != evaluation.trial.id
+        else:
+            assert follower.id == evaluation.trial.id
+            assert (follower.epochs or E_MAX) == {2: 4, 4: 8, 8: E_MAX}[evaluation.curve.epochs]
+    reports = {e.trial.id: e for e in base.told}
+    assert {id_ for id_, e in reports.items() if e.status is Status.STOPPED} == stopped
+    assert {reports[id_].curve.epochs for id_ in stopped} == {2, 4, 8}
+
+
+def test_the_rule_of_termination_can_be_another() -> None:
+    def trained(**options: Any) -> int:
+        stops = PredictiveStops(looks=[2, 6], n_initial=3, termination=PredictiveTermination(**options))
+        return sum(e.curve.epochs == E_MAX for e in Driver(begun(promotion=stops)).run(100).finished)
+
+    assert trained(delta=0.3) < trained(delta=0.05)
+    assert trained(mode="optimistic", max_std=0.5) < trained()
+
+
+# --- Thresholds ---
+
+
+def test_thresholds_separate_good_runs_from_the_others() -> None:
+    rng = np.random.default_rng(0)
+    recent = rng.normal([0.3, 0.4], 0.05, (50, 2)).tolist()
+    elite = rng.normal([0.5, 0.6], 0.02, (5, 2)).tolist()
+    first, second = best_thresholds(elite, recent, [1, 3, 20])
+    assert 0.36 < first < 0.5
+    assert second < 0.6
+
+
+def test_most_go_on_where_good_runs_are_not_told_from_the_others() -> None:
+    rng = np.random.default_rng(0)
+    recent = rng.normal(0.5, 0.05, (200, 3))
+    thresholds = best_thresholds(recent[::2].tolist(), recent.tolist(), [5, 5, 5, 5])
+    assert (recent >= thresholds).all(axis=1).mean() > 0.5
+
+
+def test_the_dearer_the_rest_the_stricter_the_threshold() -> None:
+    rng = np.random.default_rng(0)
+    recent = rng.normal(0.4, 0.1, (100, 1)).tolist()
+    elite = rng.normal(0.55, 0.05, (6, 1)).tolist()
+    cheap, dear = (best_thresholds(elite, recent, [1, rest])[0] for rest in (1, 50))
+    assert cheap < dear
+
+
+def test_an_uninformative_first_look_is_passed_and_the_informative_second_is_not() -> None:
+    rng = np.random.default_rng(0)
+    recent = rng.normal([0.2, 0.4], [0.02, 0.1], (60, 2)).tolist()
+    elite = rng.normal([0.2, 0.62], [0.02, 0.02], (6, 2)).tolist()
+    first, second = best_thresholds(elite, recent, [1, 2, 30])
+    assert (np.array(recent)[:, 0] >= first).mean() > 0.5
+    assert (np.array(recent)[:, 1] >= second).mean() < 0.2
+
+
+# --- The adaptive schedule ---
+
+
+def test_the_first_candidates_are_trained_to_the_end_and_later_ones_stopped() -> None:
+    base = RecordingBase()
+    driver = Driver(begun(base, promotion="adaptive")).run(400)
+    reached: dict[int, int] = {}
+    for evaluation in driver.finished:
+        reached[evaluation.trial.id] = evaluation.curve.epochs
+    in_order = list(reached.values())
+    assert in_order[:5] == [E_MAX] * 5
+    counts = Counter(in_order[5:])
+    assert sum(counts.values()) > 2 * counts[E_MAX] > 10
+    best = max((e for e in driver.finished if e.curve.epochs == E_MAX), key=lambda e: e.val_acc)
+    assert best.val_acc > 0.85
+    assert {e.trial.id for e in base.told} <= set(reached)
+    for evaluation in base.told:  # each at once: whatever was told had reached its last look
+        assert (evaluation.status is Status.COMPLETE) == (evaluation.curve.epochs == E_MAX)
+
+
+def test_several_workers_are_never_idle() -> None:
+    driver = Driver(begun(promotion="adaptive"), workers=6, pick=picker(1), diverging=5)
+    for _ in range(60):
+        driver.fill()
+        assert len(driver.running) == 6
+        driver.run(1)
+
+
+def test_diverged_runs_are_stopped_at_their_next_look() -> None:
+    base = RecordingBase()
+    driver = Driver(begun(base, promotion="adaptive"), diverging=2).run(150)
+    diverged = [e for e in driver.finished if np.isnan(e.val_acc) and e.curve.epochs < E_MAX]
+    assert diverged
+    status = {e.trial.id: e.status for e in base.told}
+    assert all(status[e.trial.id] is Status.STOPPED for e in diverged)
+
+
+def test_a_search_whose_runs_all_diverge_goes_on() -> None:
+    assert len(Driver(begun(promotion="adaptive"), diverging=1).run(100).finished) == 100
+
+
+def test_predicted_reports_are_corrected_by_what_became_of_others() -> None:
+    """`LastValue` is far too low on rising curves; what the base is told is not."""
+    base = RecordingBase()
+    Driver(begun(base, promotion="adaptive", report_dropped="predicted")).run(300)
+    reports = [e for e in base.told[60:] if isinstance(e, PredictedEvaluation)]
+    assert len(reports) > 20
+    truth = np.array([curve_of(e.trial.arch, E_MAX).val_acc[-1] for e in reports])
+    told = np.array([e.val_acc for e in reports])
+    seen = np.array([e.curve.val_acc[e.trained_epochs - 1] for e in reports])
+    assert abs((told - truth).mean()) < 0.5 * abs((seen - truth).mean())
+    assert all(e.std > 0 for e in reports)
+
+
+def test_both_are_schedules() -> None:
+    assert isinstance(Adaptive(), Schedule)
+    assert isinstance(PredictiveStops(), Schedule)
+
+
+@pytest.mark.parametrize("options", [{"n_initial": 2}, {"window": 5}, {"looks": [0.0]}])
+def test_bad_settings_of_the_adaptive_schedule(options: Any) -> None:
+    with pytest.raises(ConfigError):
+        Adaptive(**options)
+
+
+def test_a_schedule_of_ones_own() -> None:
+    class Coin:
+        """Every second candidate goes on."""
+
+        def begin(self, problem: Problem) -> int:
+            self.n = 0
+            return problem.max_epochs
+
+        def admit(self, n_asked: int, wanted: int) -> tuple[int, int]:
+            return 1, 3
+
+        def decide(self, looks: Any, forecaster: Any, rng: Any) -> list[tuple[int, int]]:
+            self.n += 1
+            return [(0, E_MAX)] if self.n % 2 else []
+
+        def outcome(self, look: Any, forecaster: Any) -> tuple[float, float]:
+            return 0.25, 0.5
+
+        def finished(self, evaluation: Any) -> None: ...
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"n": self.n}
+
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            self.n = state["n"]
+
+    base = RecordingBase()
+    lce = begun(base, promotion=Coin(), report_dropped="predicted")
+    driver = Driver(lce).run(6)
+    assert [trial.epochs for trial in driver.sent] == [3, None, 3, 3, None, 3]
+    assert [(e.curve.epochs, getattr(e, "std", None)) for e in base.told] == [
+        *((E_MAX, None), (E_MAX, 0.5)),
+        *((E_MAX, None), (E_MAX, 0.5)),
+    ]
+    assert json.loads(json.dumps(lce.state_dict()))["schedule"] == {"n": 4}
+
+
+def test_the_adaptive_schedule_pays_without_any_setting() -> None:
+    bench = nascurve.load_benchmark("synthetic")
+
+    def regret(seed: int, **options: Any) -> float:
+        optimizer: Any = nascurve.create_optimizer("rs", bench.space, seed=seed)
+        if options:
+            optimizer = nascurve.LCE(optimizer, nascurve.create_extrapolator("last_value"), **options)
+        budget_epochs = 40 * bench.info.max_epochs
+        result = nascurve.simulate(optimizer, bench, budget_epochs=budget_epochs, seed=seed)
+        return float(result.trajectory.regret[-1])
+
+    plain, adaptive = (
+        np.mean([regret(seed, **options) for seed in range(16)])
+        for options in ({}, {"promotion": "adaptive"})
+    )
+    assert adaptive < 0.8 * plain
