@@ -1,4 +1,4 @@
-"""All architectures of a small search space."""
+"""All architectures of a small search space, and which of them a benchmark holds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from nascurve.errors import ProtocolError
-from nascurve.simulator.types import Architecture, SearchSpace
+from nascurve.errors import ArchitectureError, ProtocolError
+from nascurve.simulator.types import Architecture, Benchmark, SearchSpace
 
 LIMIT = 100_000
 """Spaces with more architectures than this are not enumerated."""
@@ -31,6 +31,18 @@ def all_architectures(space: SearchSpace) -> Sequence[Architecture] | None:
             f"by {'all()' if listing is not None else 'following neighbors() from a sample'}."
         )
     return archs
+
+
+def training_runs(benchmark: Benchmark, arch: Architecture) -> int:
+    """How many training runs the benchmark has of an architecture; 0 of one that it does not hold."""
+    ask = getattr(benchmark, "training_runs", None)
+    try:
+        if ask is not None:
+            return int(ask(arch))
+        benchmark.query(arch, seed=0)
+    except ArchitectureError:
+        return 0
+    return benchmark.info.n_seeds
 
 
 def _closure(space: SearchSpace) -> list[Architecture]:

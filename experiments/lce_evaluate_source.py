@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nascurve.errors import ArchitectureError, CapabilityError, ConfigError
+from nascurve.errors import CapabilityError, ConfigError
 from nascurve.experiments.options import OptionSchema, to_plain
 from nascurve.experiments.source import BenchmarkSource
 from nascurve.lce.evaluation.curve_set import CurveSet
@@ -149,7 +149,7 @@ def _of_benchmark(source: BenchmarkSource, max_architectures: int) -> TrainingRu
 
 def _architectures(benchmark: Benchmark, limit: int) -> list[tuple[str, Architecture, int]]:
     """Key, architecture and number of runs of each network that the benchmark holds."""
-    from nascurve.benchmarks.enumeration import all_architectures
+    from nascurve.benchmarks.enumeration import all_architectures, training_runs
 
     rng = np.random.default_rng(0)
     space = benchmark.space
@@ -160,7 +160,7 @@ def _architectures(benchmark: Benchmark, limit: int) -> list[tuple[str, Architec
     for arch in listed:
         key = space.key(arch)
         if key not in found:
-            n = _n_runs(benchmark, arch)
+            n = training_runs(benchmark, arch)
             if n:
                 found[key] = (arch, n)
     if not found:
@@ -172,15 +172,3 @@ def _architectures(benchmark: Benchmark, limit: int) -> list[tuple[str, Architec
     if len(kept) > limit:
         kept = [kept[place] for place in np.sort(rng.permutation(len(kept))[:limit])]
     return [(key, *found[key]) for key in kept]
-
-
-def _n_runs(benchmark: Benchmark, arch: Architecture) -> int:
-    """0 for an architecture that the benchmark does not hold."""
-    ask = getattr(benchmark, "training_runs", None)
-    try:
-        if ask is not None:
-            return int(ask(arch))
-        benchmark.query(arch, seed=0)
-    except ArchitectureError:
-        return 0
-    return benchmark.info.n_seeds

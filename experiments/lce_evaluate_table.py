@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.lce_evaluate_summary import BASELINE
-from nascurve.experiments.table import format_table
+from nascurve.experiments.table import format_table, p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,18 +80,12 @@ def _differences(against: pd.DataFrame) -> list[list[str]]:
             str(prefix),
             str(n_fit),
             f"{found['tau']['difference']:+.3f}",
-            _p_value(found["tau"]["p_holm"]),
+            p_value(found["tau"]["p_holm"]),
             f"{100 * found['rmse']['difference']:+.2f}",
-            _p_value(found["rmse"]["p_holm"]),
+            p_value(found["rmse"]["p_holm"]),
         ]
         for (prefix, n_fit, label), found in by_cell.items()
     ]
-
-
-def _p_value(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return "< .0001" if value < 1e-4 else f"{value:.4f}".removeprefix("0")
 
 
 def _table(

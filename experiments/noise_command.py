@@ -63,6 +63,7 @@ def main(argv: list[str]) -> int:
 
     studies: dict[str, NoiseStudy] = {}
     benchmarks = []
+    bootstrap = Bootstrap(resamples=resamples)
     for role in _ROLES:
         id_ = ids[role]
         if id_ is None:
@@ -71,10 +72,10 @@ def main(argv: list[str]) -> int:
         name = _name(benchmark, component_options[role])
         print(f"studying {name} …", file=sys.stderr, flush=True)
         studies[name if name not in studies else f"{name} ({role})"] = NoiseStudy.of(
-            benchmark, bootstrap=Bootstrap(resamples=resamples)
+            benchmark, bootstrap=bootstrap
         )
         benchmarks.append(benchmark)
-    transfers = transfers_between(studies, benchmarks, bootstrap=Bootstrap(resamples=resamples))
+    transfers = transfers_between(studies, benchmarks, bootstrap=bootstrap)
     table = NoiseTable(
         {
             name: (*study.estimates, *(transfers[name].estimates if name in transfers else ()))

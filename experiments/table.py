@@ -65,7 +65,7 @@ def format_summary(summary: pd.DataFrame) -> str:
             _points(median),
             _points(row["final_test_acc_mean"]),
         ]
-        cells += [_speed_up(row), _p_value(row["p_value_holm"])] if compared else []
+        cells += [_speed_up(row), p_value(row["p_value_holm"])] if compared else []
         cells += [_number(row["evaluations_mean"], ".0f")] if has_totals else []
         rows.append(cells)
     text = format_table(header, rows, right=[2, 4, 5, *range(7, len(header))])
@@ -102,7 +102,7 @@ def _speed_up(row: dict[Any, Any]) -> str:
     return "-"
 
 
-def _p_value(value: float) -> str:
+def p_value(value: float) -> str:
     if math.isnan(value):
         return "-"
     return "< .0001" if value < 1e-4 else f"{value:.4f}".removeprefix("0") if value < 1 else "1"

@@ -1,4 +1,4 @@
-"""Checks of what extrapolators give back."""
+"""Checks of what extrapolators give back, and parts of it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,11 @@ def _describe(values: Any) -> str:
     if isinstance(values, np.ndarray):
         return f"an array of {values.dtype} of shape {values.shape}"
     return f"{type(values).__name__} {values!r:.60}"
+
+
+def prediction_rows(prediction: Prediction, rows: np.ndarray) -> Prediction:
+    """The prediction for some of its curves, in the order of `rows`: places or a mask."""
+    quantiles = None if prediction.quantiles is None else prediction.quantiles[rows]
+    return Prediction(
+        mean=prediction.mean[rows], std=prediction.std[rows], quantiles=quantiles, levels=prediction.levels
+    )

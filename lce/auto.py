@@ -13,11 +13,11 @@ from nascurve import options
 from nascurve.errors import ConfigError
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce._levels import LEVELS
+from nascurve.lce._memory import BoundedMemory, content_key, size_on_grid
 from nascurve.lce._prediction import checked_prediction
 from nascurve.lce.auto_stacking import pruned, stacking_weights
-from nascurve.lce.curve_gp_calibration import calibration, with_quantiles
-from nascurve.lce.curve_gp_schedule import BoundedMemory, content_key, size_on_grid
-from nascurve.lce.predictive_distribution import MIN_STD
+from nascurve.lce.curve_gp_calibration import calibration
+from nascurve.lce.predictive_distribution import MIN_STD, with_quantiles
 from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
 
 PRIOR = {

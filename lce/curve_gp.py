@@ -10,10 +10,11 @@ import numpy as np
 from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce._levels import LEVELS
-from nascurve.lce.curve_gp_calibration import STUDENT_DOF, calibration, with_quantiles
+from nascurve.lce._memory import BoundedMemory, content_key, size_on_grid
+from nascurve.lce.curve_gp_calibration import STUDENT_DOF, calibration
 from nascurve.lce.curve_gp_features import IQR_OF_NORMAL, RobustScaling, describe
 from nascurve.lce.curve_gp_regression import GaussianProcess, Hyperparameters, likely_hyperparameters
-from nascurve.lce.curve_gp_schedule import BoundedMemory, content_key, size_on_grid
+from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
 
 _MEANS = ("last_value", "power_law", "wpm")

@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from nascurve.lce._levels import LEVELS
-from nascurve.lce.predictive_distribution import PredictiveDistribution
-from nascurve.simulator.types import FloatArray, Prediction
+from nascurve.simulator.types import FloatArray
 
 STUDENT_DOF = 4.0
 _N_PRIOR_SCORES = 9
@@ -30,13 +29,3 @@ def calibration(scores: FloatArray, *, n_fitted: float) -> tuple[FloatArray, flo
     wider = math.sqrt(1 + n_fitted / max(len(scores), 1))
     cut = np.clip(pool, -_LARGEST_SCORE, _LARGEST_SCORE)
     return np.quantile(pool, LEVELS, method="weibull") * wider, float(np.sqrt((cut**2).mean())) * wider
-
-
-def with_quantiles(prediction: Prediction) -> Prediction:
-    """The prediction with quantiles at LEVELS of the distribution that it stands for, cut to [0, 1]."""
-    if prediction.quantiles is not None and prediction.levels == LEVELS:
-        return prediction
-    quantiles = np.clip(PredictiveDistribution(prediction).quantiles(LEVELS), 0, 1)
-    return Prediction(
-        mean=np.clip(prediction.mean, 0, 1), std=prediction.std, quantiles=quantiles, levels=LEVELS
-    )

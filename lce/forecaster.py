@@ -60,7 +60,7 @@ class Forecaster:
     def add(self, val_acc: FloatArray, arch: Architecture) -> None:
         """Take in a fully trained curve, shape (max_epochs,)."""
         if not np.isfinite(val_acc).all():
-            val_acc = _bridged(val_acc[np.newaxis])[0]
+            val_acc = bridged(val_acc[np.newaxis])[0]
             if not np.isfinite(val_acc).all():
                 return
         if self._n == len(self._buffer):
@@ -81,7 +81,7 @@ class Forecaster:
         archs = [look.trial.arch for look in looks]
         if np.isfinite(prefixes).all():
             return self._predict_sound(prefixes, archs, at_epoch)
-        prefixes = _bridged(prefixes)
+        prefixes = bridged(prefixes)
         sound = np.isfinite(prefixes).all(axis=1)
         mean = np.full(len(prefixes), -np.inf)
         std = np.zeros(len(prefixes))
@@ -131,7 +131,7 @@ class Forecaster:
         self._archs = [self._space.parse(text) for text in state.get("archs", [])]
 
 
-def _bridged(curves: FloatArray) -> FloatArray:
+def bridged(curves: FloatArray) -> FloatArray:
     """A copy in which NaN before a row's last measured value is filled in."""
     curves = curves.copy()
     epochs = np.arange(curves.shape[1])

@@ -19,7 +19,8 @@ from nascurve.lce._features import (
 )
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce.last_value import LastValue
-from nascurve.lce.lcsvr_residuals import ResidualSpread, with_normal_quantiles
+from nascurve.lce.lcsvr_residuals import ResidualSpread
+from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.simulator.types import FloatArray, Prediction
 
 if TYPE_CHECKING:
@@ -125,9 +126,9 @@ class GradientBoosting:
         encoded = matching_encodings(encodings, n, self._encodings, "GradientBoosting.predict")
         if len(self._curves) < self._min_curves or self._curves.shape[1] < at_epoch:
             self._log_fallback()
-            return with_normal_quantiles(self._fallback.predict(prefixes, at_epoch))
+            return with_quantiles(self._fallback.predict(prefixes, at_epoch))
         if n == 0:
-            return with_normal_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
+            return with_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
         key = (epochs, at_epoch, encoded is not None)
         if key not in self._fitted:
             self._fitted[key] = self._fit_models(*key)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +18,7 @@ from nascurve.lce._features import (
     matching_encodings,
 )
 from nascurve.lce._inputs import checked_curves, checked_prefixes
+from nascurve.lce._memory import BoundedMemory, content_key
 from nascurve.lce.last_value import LastValue
 from nascurve.lce.lcsvr_models import (
     CrossFitted,
@@ -30,16 +29,17 @@ from nascurve.lce.lcsvr_models import (
     cross_fit_svr,
     interleaved,
 )
-from nascurve.lce.lcsvr_residuals import ResidualSpread, with_normal_quantiles
+from nascurve.lce.lcsvr_residuals import ResidualSpread
 from nascurve.lce.lcsvr_scaling import SAME_ACC, BlockScaling, in_percent, robust_spread
 from nascurve.lce.lcsvr_search import best_by_r2, best_of_grid, paper_draws
+from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.simulator.types import FloatArray, Prediction
 
 _log = logging.getLogger(__name__)
 _N_FOLDS = 5
 _N_FOLDS_PAPER = 3
 _GROWTH = 1.5
-_CACHE_SIZE = 256
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,8 @@ class _Sample:
         encodings = None if self.encodings is None else self.encodings[:m]
         return _Sample(self.seen[:m], self.target[:m], encodings)
 
-    def digest(self) -> bytes:
-        parts = [self.seen, self.target, np.empty(0) if self.encodings is None else self.encodings]
-        content = hashlib.blake2b(digest_size=16)
-        for part in parts:
-            content.update(repr(part.shape).encode())
-            content.update(np.ascontiguousarray(part).tobytes())
-        return content.digest()
+    def key(self) -> bytes:
+        return content_key(self.seen, self.target, *([] if self.encodings is None else [self.encodings]))
 
 
 class LcSVR:
@@ -136,7 +131,7 @@ class LcSVR:
         self._curves: FloatArray = np.empty((0, 0))
         self._encodings: FloatArray | None = None
         self._fitted: dict[tuple[int, int, bool], _Fitted] = {}
-        self._choices: OrderedDict[bytes, tuple[Setting, ...]] = OrderedDict()
+        self._choices: BoundedMemory[tuple[Setting, ...]] = BoundedMemory(_REMEMBERED)
         self._fallback = LastValue()
         self._fallback_logged = False
 
@@ -157,9 +152,9 @@ class LcSVR:
         encoded = matching_encodings(encodings, n, self._encodings, "LcSVR.predict")
         if len(self._curves) < self._min_curves or self._curves.shape[1] < at_epoch:
             self._log_fallback(at_epoch)
-            return with_normal_quantiles(self._fallback.predict(prefixes, at_epoch))
+            return with_quantiles(self._fallback.predict(prefixes, at_epoch))
         if not n:
-            return with_normal_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
+            return with_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
         key = (prefixes.shape[1], at_epoch, encoded is not None)
         if key not in self._fitted:
             self._fitted[key] = self._learn(*key)
@@ -225,13 +220,7 @@ class LcSVR:
             while int(m * _GROWTH) <= len(sample.target):
                 m = int(m * _GROWTH)
             sample = sample.first(m)
-        digest = sample.digest()
-        if digest not in self._choices:
-            self._choices[digest] = self._search(sample)
-            if len(self._choices) > _CACHE_SIZE:
-                self._choices.popitem(last=False)
-        self._choices.move_to_end(digest)
-        return self._choices[digest]
+        return self._choices.get(sample.key(), lambda: self._search(sample))
 
     def _search(self, sample: _Sample) -> tuple[Setting, ...]:
         task = self._task(sample)

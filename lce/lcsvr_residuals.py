@@ -71,15 +71,6 @@ class ResidualSpread:
         return size
 
 
-def with_normal_quantiles(prediction: Prediction) -> Prediction:
-    """The prediction itself if it has quantiles, else with those of a normal distribution, in [0, 1]."""
-    if prediction.quantiles is not None:
-        return prediction
-    scores = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
-    quantiles = np.clip(prediction.mean[:, None] + prediction.std[:, None] * scores, 0, 1)
-    return Prediction(mean=prediction.mean, std=prediction.std, quantiles=quantiles, levels=LEVELS)
-
-
 def _raw_positions(prefixes: FloatArray, predictions: FloatArray) -> FloatArray:
     last = prefixes[:, -1]
     roughness = np.zeros(len(prefixes))

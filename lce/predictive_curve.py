@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nascurve import options
 from nascurve.lce._levels import LEVELS
 from nascurve.lce._prediction import checked_prediction
-from nascurve.lce.predictive_distribution import PredictiveDistribution
-from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
+from nascurve.lce.predictive_distribution import with_quantiles
+from nascurve.simulator.types import Extrapolator, FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,15 +67,9 @@ def predictive_curve(
         epochs=np.array(asked, dtype=np.intp),
         mean=_columns([prediction.mean for prediction in sound], n),
         std=_columns([prediction.std for prediction in sound], n),
-        quantiles=np.stack([_quantiles(prediction) for prediction in sound], axis=1),
+        quantiles=np.stack([np.clip(np.asarray(with_quantiles(p).quantiles), 0, 1) for p in sound], axis=1),
     )
 
 
 def _columns(values: Sequence[FloatArray], n: int) -> FloatArray:
     return np.stack(values, axis=1) if values else np.empty((n, 0))
-
-
-def _quantiles(prediction: Prediction) -> FloatArray:
-    if prediction.quantiles is not None and tuple(prediction.levels) == LEVELS:
-        return np.clip(prediction.quantiles, 0, 1)
-    return np.clip(PredictiveDistribution(prediction).quantiles(LEVELS), 0, 1)

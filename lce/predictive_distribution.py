@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.lce._levels import LEVELS
 from nascurve.simulator.types import FloatArray, Prediction
 
 MIN_STD = 1e-4
@@ -91,6 +92,16 @@ class PredictiveDistribution:
         row = np.arange(len(piece))
         score = self._scores[piece] + (column[:, 0] - self._knots[row, piece]) / self._spreads[row, piece]
         return np.asarray(score), np.asarray(piece, dtype=np.intp)
+
+
+def with_quantiles(prediction: Prediction) -> Prediction:
+    """The prediction with quantiles at LEVELS of the distribution that it stands for, cut to [0, 1]."""
+    if prediction.quantiles is not None and prediction.levels == LEVELS:
+        return prediction
+    quantiles = np.clip(PredictiveDistribution(prediction).quantiles(LEVELS), 0, 1)
+    return Prediction(
+        mean=np.clip(prediction.mean, 0, 1), std=prediction.std, quantiles=quantiles, levels=LEVELS
+    )
 
 
 def _integral(z: FloatArray) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nascurve import options
+from nascurve.lce._prediction import prediction_rows
 from nascurve.lce.predictive_distribution import PredictiveDistribution
 from nascurve.simulator.types import FloatArray, Prediction
 
@@ -41,7 +42,7 @@ class Ranking:
         # drawn for all: what one candidate gets does not depend on whether another has diverged
         draws = rng.uniform(size=len(scores)) if self.kind == "thompson" else None
         if sound.any():
-            distribution = PredictiveDistribution(_rows(prediction, sound))
+            distribution = PredictiveDistribution(prediction_rows(prediction, sound))
             if draws is not None:
                 levels = np.clip(draws[sound], 1 - _HIGHEST, _HIGHEST).tolist()
                 scores[sound] = np.diagonal(distribution.quantiles(levels))
@@ -51,10 +52,3 @@ class Ranking:
                 best = np.full(len(distribution), history.max())
                 scores[sound] = 1 - distribution.cdf(best) + _HOPELESS * prediction.mean[sound]
         return scores
-
-
-def _rows(prediction: Prediction, rows: np.ndarray) -> Prediction:
-    quantiles = None if prediction.quantiles is None else prediction.quantiles[rows]
-    return Prediction(
-        mean=prediction.mean[rows], std=prediction.std[rows], quantiles=quantiles, levels=prediction.levels
-    )

@@ -10,6 +10,7 @@ from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
 from nascurve.lce._levels import LEVELS
 from nascurve.lce.last_value import LastValue
+from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.lce.wpm_parts.bank import ShapeBank
 from nascurve.lce.wpm_parts.learnt import Learnt
 from nascurve.lce.wpm_parts.posterior import LinearModel, NoiseModel
@@ -110,7 +111,7 @@ class WPM:
     def _predict(self, prefixes: FloatArray, epochs: Sequence[int]) -> list[Prediction]:
         n, e = prefixes.shape
         if e < _MIN_EPOCHS:
-            return [self._by_last_value(prefixes, epoch) for epoch in epochs]
+            return [with_quantiles(self._fallback.predict(prefixes, epoch)) for epoch in epochs]
         model = self._model(e)
         learnt = self._learn(model, e)
         priors = [model.log_prior] if learnt is None else [model.log_prior, learnt.log_prior]
@@ -150,10 +151,3 @@ class WPM:
         if n_epochs not in self._learnt:
             self._learnt[n_epochs] = Learnt(model, self._curves, n_epochs, strength=self._strength)
         return self._learnt[n_epochs]
-
-    def _by_last_value(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
-        from scipy.special import ndtri
-
-        last = self._fallback.predict(prefixes, at_epoch)
-        quantiles = last.mean[:, np.newaxis] + last.std[:, np.newaxis] * ndtri(np.array(LEVELS))
-        return Prediction(mean=last.mean, std=last.std, quantiles=np.clip(quantiles, 0, 1), levels=LEVELS)

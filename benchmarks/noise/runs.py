@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nascurve.benchmarks.enumeration import all_architectures
-from nascurve.errors import ArchitectureError, ConfigError
+from nascurve.benchmarks.enumeration import all_architectures, training_runs
+from nascurve.errors import ConfigError
 from nascurve.simulator.types import Architecture, Benchmark, BenchmarkInfo, FloatArray
 
 SAMPLE = 5_000
@@ -56,7 +56,7 @@ class Runs:
         than ten networks are left."""
         info = benchmark.info
         listed, archs = _held(benchmark)
-        counts = np.array([_training_runs(benchmark, arch) for arch in archs], dtype=np.intp)
+        counts = np.array([training_runs(benchmark, arch) for arch in archs], dtype=np.intp)
         epochs = np.array(info.fidelities or range(1, info.max_epochs + 1), dtype=np.intp)
         val_acc = np.full((len(archs), int(counts.max(initial=1)), len(epochs)), np.nan)
         test_acc = np.full(val_acc.shape[:2], np.nan)
@@ -143,19 +143,7 @@ def _held(benchmark: Benchmark) -> tuple[bool, list[Architecture]]:
     first: dict[str, Architecture] = {}
     for arch in archs:
         first.setdefault(space.key(arch), arch)
-    return listed is not None, [arch for arch in first.values() if _training_runs(benchmark, arch)]
-
-
-def _training_runs(benchmark: Benchmark, arch: Architecture) -> int:
-    """0 for a network that the benchmark does not hold."""
-    ask = getattr(benchmark, "training_runs", None)
-    try:
-        if ask is not None:
-            return int(ask(arch))
-        benchmark.query(arch, seed=0)
-    except ArchitectureError:
-        return 0
-    return benchmark.info.n_seeds
+    return listed is not None, [arch for arch in first.values() if training_runs(benchmark, arch)]
 
 
 def _read_budgets(

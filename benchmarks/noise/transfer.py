@@ -112,9 +112,6 @@ def _found(true_acc: FloatArray, best_there: Indices, regret: FloatArray) -> lis
 
 
 def _costs(here: FloatArray, there: FloatArray, bootstrap: Bootstrap) -> list[Estimate]:
-    value = tau(here, there)
-    if math.isnan(value):  # one of them knows no costs
-        return []
-    return [
-        bootstrap.estimate(SECTION, "tau of cost here and there", lambda i: tau(here[i], there[i]), len(here))
-    ]
+    label = "tau of cost here and there"
+    row = bootstrap.estimate(SECTION, label, lambda i: tau(here[i], there[i]), len(here))
+    return [] if math.isnan(row.value) else [row]  # NaN: one of them knows no costs

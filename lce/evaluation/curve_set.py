@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve.errors import DataFileError
-from nascurve.lce.forecaster import _bridged as bridged  # what the search does with gaps, done alike
+from nascurve.lce.forecaster import bridged
 from nascurve.simulator.types import FloatArray
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nascurve.errors import NascurveError, ProtocolError
+from nascurve.lce._prediction import prediction_rows
 from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
 
 _EPOCHS = 24
@@ -166,10 +167,10 @@ class _Checker:
         whole = self.predict(where, prefixes, at_epoch)
         order = np.arange(len(prefixes))[::-1]
         turned = self.predict(where, prefixes[order], at_epoch)
-        self.same(f"{where}: curves in another order", _rows(whole, order), turned, self._atol)
+        self.same(f"{where}: curves in another order", prediction_rows(whole, order), turned, self._atol)
         for row in (0, len(prefixes) - 1):
             alone = self.predict(where, prefixes[row : row + 1], at_epoch)
-            self.same(f"{where}: a curve alone", _rows(whole, np.array([row])), alone, self._atol)
+            self.same(f"{where}: a curve alone", prediction_rows(whole, np.array([row])), alone, self._atol)
 
     def refuses_bad_input(self, where: str, prefixes: FloatArray) -> None:
         broken = prefixes.copy()
@@ -206,10 +207,3 @@ class _Checker:
                 f"a prediction within {atol} of {flat[:, 0].tolist()}",
                 mean.tolist(),
             )
-
-
-def _rows(prediction: Prediction, rows: np.ndarray) -> Prediction:
-    quantiles = None if prediction.quantiles is None else prediction.quantiles[rows]
-    return Prediction(
-        mean=prediction.mean[rows], std=prediction.std[rows], quantiles=quantiles, levels=prediction.levels
-    )

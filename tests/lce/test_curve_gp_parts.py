@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from nascurve.lce.curve_gp_calibration import calibration, with_quantiles
+from nascurve.lce._memory import BoundedMemory, content_key, size_on_grid
+from nascurve.lce.curve_gp_calibration import calibration
 from nascurve.lce.curve_gp_features import RobustScaling, describe
 from nascurve.lce.curve_gp_regression import (
     GaussianProcess,
@@ -14,7 +15,7 @@ from nascurve.lce.curve_gp_regression import (
     _NegativeLogPosterior,
     likely_hyperparameters,
 )
-from nascurve.lce.curve_gp_schedule import BoundedMemory, content_key, size_on_grid
+from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.simulator.types import FloatArray, Prediction
 
 SOME = Hyperparameters(smooth=math.log(1.3), linear=math.log(0.4), noise=math.log(0.2), length=math.log(1.7))

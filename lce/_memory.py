@@ -26,10 +26,12 @@ def size_on_grid(n_curves: int, *, smallest: int, growth: float) -> int:
     return size
 
 
-def content_key(curves: FloatArray) -> bytes:
-    """Equal exactly for equal curves (but for collisions of a hash of 128 bits)."""
-    digest = hashlib.blake2b(curves.tobytes(), digest_size=16)
-    digest.update(repr(curves.shape).encode())
+def content_key(*arrays: FloatArray) -> bytes:
+    """Equal exactly for equal arrays (but for collisions of a hash of 128 bits)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(repr(array.shape).encode())
+        digest.update(array.tobytes())
     return digest.digest()
 
 
