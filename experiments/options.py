@@ -42,12 +42,10 @@ class OptionSchema:
 
     @classmethod
     def of_lce(cls) -> OptionSchema:
-        """The schema of the LCE wrapper; e_few, which it leaves to the caller, is a quarter of E_max."""
+        """The schema of the LCE wrapper."""
         from nascurve.lce.wrapper import LCE
 
-        schema = cls("LCE", LCE, given=tuple(inspect.signature(LCE).parameters)[:2])
-        schema.defaults["e_few"] = 0.25
-        return schema
+        return cls("LCE", LCE, given=tuple(inspect.signature(LCE).parameters)[:2])
 
     def plain_defaults(self) -> dict[str, Any]:
         """The defaults that a configuration file can hold."""
