@@ -79,19 +79,20 @@ def predicted_epoch(setting: int | float | None, e_few: int, problem: Problem) -
     return epoch
 
 
-def look_grid(settings: Sequence[int | float] | None, problem: Problem) -> list[int]:
+def look_grid(settings: Sequence[int | float] | None, problem: Problem, *, from_epoch: int = 1) -> list[int]:
     """The epochs at which runs are looked at, ascending, all before the last one. Raises ConfigError.
 
-    None: epochs 1, 2, 3, 5, 8, 12, 18, … (each the next whole number after 1.5 times the last), those of them
-    that the benchmark can stop at; where each fidelity is a training of its own, so that every look is paid
-    in full, the one nearest to an eighth of the last epoch.
+    None: a geometric grid from `from_epoch` on (from 1: epochs 1, 2, 3, 5, 8, 12, 18, …; each is the first
+    at which the benchmark can stop that is at least 1.5 times the one before); where each fidelity is a
+    training of its own, so that every look is paid in full, the one nearest to an eighth of the last epoch.
     """
     last = problem.max_epochs
     if settings is not None:
         return sorted({first_look(setting, problem, "looks") for setting in settings})
     if not problem.resumable:
         return [resolve(1 / 8, last, problem.fidelities)]
-    possible = range(1, last) if problem.fidelities is None else [f for f in problem.fidelities if f < last]
+    fidelities = range(1, last) if problem.fidelities is None else [f for f in problem.fidelities if f < last]
+    possible = [epoch for epoch in fidelities if epoch >= from_epoch] or fidelities[-1:]
     grid: list[int] = []
     for epoch in possible:
         if not grid or epoch >= _RATIO * grid[-1]:

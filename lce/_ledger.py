@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nascurve.errors import ProtocolError
 from nascurve.lce._state import (
@@ -95,17 +95,20 @@ class Ledger:
             self._live[run.trial.id] = run
         self._fresh.extend(runs)
 
-    def go_on(self, run: Run, until: int) -> None:
-        """Queue a run that was looked at for more epochs: to the end, or to another look of its own."""
-        if run.prefix is not None:
-            if run.started_s is None:
-                run.started_s = run.prefix.started_s
-            run.early_acc = run.prefix.curve.val_acc
-        run.prefix = run.round = None
-        run.until = until
+    def go_on(self, runs: Sequence[Run], until: int) -> None:
+        """Queue runs that were looked at for more epochs: to the end, or to another look together."""
+        for run in runs:
+            if run.prefix is not None:
+                if run.started_s is None:
+                    run.started_s = run.prefix.started_s
+                run.early_acc = run.prefix.curve.val_acc
+            run.prefix = run.round = None
+            run.until = until
         if until < self._max_epochs:
-            Round().add(run)
-        self._promoted.append(run)
+            round_ = Round()
+            for run in runs:
+                round_.add(run)
+        self._promoted.extend(runs)
 
     @property
     def n_silent(self) -> int:

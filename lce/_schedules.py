@@ -30,7 +30,7 @@ def build_schedule(
     """The schedule that the settings mean, each of which is checked only where it is used."""
     rule: PromotionRule
     if promotion == "adaptive":
-        return Adaptive(looks=looks)
+        return Adaptive(k=top_n["k"], looks=looks)
     if promotion == "termination":
         return PredictiveStops(looks=looks, n_initial=history["n_initial"])
     if isinstance(promotion, Schedule):

@@ -16,9 +16,9 @@ class Schedule(Protocol):
     """Decides how far candidates are trained before they are looked at, and after each look who goes on.
 
     A candidate is admitted, alone or in a round with others, and trained to its first look. When the whole
-    round is back, `decide` says how far each goes on; the others are given up. Whoever goes on to another
-    look comes back alone. `finished` ends the story of a candidate. Fixed rounds (`Rounds`), predictive
-    termination (`Termination`) and the adaptive rule (`Adaptive`) are such schedules.
+    round is back, `decide` says how far each goes on; the others are given up. Those of a round that go on to
+    the same look are a round again. `finished` ends the story of a candidate. Fixed rounds (`Rounds`),
+    predictive termination (`PredictiveStops`) and the race (`Adaptive`) are such schedules.
     """
 
     def begin(self, problem: Problem) -> int:

@@ -44,7 +44,7 @@ class LCE:
     e_few: epochs, or a fraction of E_max in (0, 1), which is rounded to the nearest epoch that the benchmark
         can stop at.
     k, top_n: round size and how many of it are promoted (a number, or a fraction of k), for
-        promotion="top_n".
+        promotion="top_n"; k for "adaptive" too.
     promotion: who goes on, one of
         "top_n": Algorithm 2;
         "history": the single-candidate rule of its authors' code: a candidate is promoted when its prediction
@@ -52,8 +52,8 @@ class LCE:
         to the end;
         "termination": each candidate by itself is looked at again and again, and stopped when it is unlikely
         to beat the best so far (`PredictiveStops`), after `n_initial` that are trained to the end;
-        "adaptive": the same looks, and the stops that promise the most gain per second (`Adaptive`); of the
-        settings here it uses `looks` alone;
+        "adaptive": k candidates are looked at together again and again, and those drop out that the leader is
+        likely to beat (`Adaptive`); of the settings here it uses `k` and `looks`;
         or any `PromotionRule`, for rounds that are looked at once, at `e_few`; or any `Schedule`.
     extrapolate_to: the epoch to predict, as epochs or fraction, for rounds; the last one by default. (The
         authors' code predicts an intermediate one in half of its settings.)
@@ -61,7 +61,7 @@ class LCE:
         `ranking_level`), "thompson" (a draw), or "p_best" (the probability of beating the best run so far,
         with which "history" promotes where it exceeds 1 - `ranking_level`). See `Ranking`.
     looks: for "termination" and "adaptive", the epochs (or fractions of E_max) at which runs are looked at;
-        None: a geometric grid from the first epoch on, see docs/lce.md.
+        None: a geometric grid, see docs/lce.md.
     report_dropped: what the base is told of dropped candidates, and when: "stopped", at once, with their
         prefix; "predicted", at once, as `complete` with the predicted accuracy at the last epoch (a
         `PredictedEvaluation`, with its std; the base then takes it for a full training; diverged ones are
@@ -218,8 +218,11 @@ class LCE:
         others."""
         looks = [run.prefix for run in runs if run.prefix is not None]
         dropped = dict(enumerate(runs))
+        together: dict[int, list[Run]] = {}
         for row, until in self._schedule.decide(looks, self._forecaster, self._rng):
-            self._ledger.go_on(dropped.pop(row), until)
+            together.setdefault(until, []).append(dropped.pop(row))
+        for until, going_on in together.items():
+            self._ledger.go_on(going_on, until)
         reports = [self._drop(run, looks[row]) for row, run in dropped.items()]
         return [report for report in reports if report is not None]
 
