@@ -31,7 +31,7 @@ options (defaults):
   out=results/compare              folder; the same command in the same folder runs only what is missing
   overwrite=false                  true: throw away what is there
   processes=null                   real processes; null: one a core
-  figure.x=log|linear  figure.statistic=mean|median  figure.size=page|column
+  figure.x=log|linear  figure.statistic=mean|median  figure.size=page|column  figure.panels=auto|one|optimizer
 
 `nascurve list` shows the ids. Results: config.yaml, runs.parquet, summary.csv, anytime.png, anytime.pdf, and
 runs.jsonl, the record of finished runs. Exit codes: 0 done, 1 error or failed runs, 2 usage, 130 interrupted.

@@ -49,6 +49,8 @@ RC: Any = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureSettings:
     """x: scale of the time axis.  statistic: over seeds.  size: a paper's column or its whole page width.
+    panels: "one" for all curves, or one for each "optimizer"; "auto": the latter with more than three LCE
+    entries, when the lines of one panel could not be told apart.
 
     Raises ConfigError.
     """
@@ -56,11 +58,13 @@ class FigureSettings:
     x: Literal["log", "linear"] = "log"
     statistic: Statistic = "mean"
     size: Literal["column", "page"] = "page"
+    panels: Literal["auto", "one", "optimizer"] = "auto"
 
     def __post_init__(self) -> None:
         choice("figure.x", self.x, ("log", "linear"))
         choice("figure.statistic", self.statistic, ("mean", "median"))
         choice("figure.size", self.size, tuple(_SIZES_IN))
+        choice("figure.panels", self.panels, ("auto", "one", "optimizer"))
 
 
 def draw_anytime(
@@ -71,16 +75,15 @@ def draw_anytime(
     training_s: float | None,
     settings: FigureSettings,
 ) -> Figure:
-    """Mean or median over seeds with a 95 % bootstrap band, one colour and marker an optimizer, solid with
-    LCE and dashed without.
+    """Mean or median over seeds with a 95 % bootstrap band. In one panel an optimizer has a colour and a
+    marker, and its lines are solid with LCE and dashed without; in a panel for each optimizer, colour and
+    marker tell the LCE.
 
     runs: rows of runs.parquet.  training_s: cost of a mean full training, marked on the time axis.
     Each curve starts when all seeds have an incumbent. Regret is on a log axis; a mean that falls to 0 (every
     seed has found the best) leaves the figure at its lower edge. Raises ConfigError without any incumbent.
     """
     from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     metric = choose_metric(runs)
     curves = {key: curve for key, curve in curves_by_method(runs, metric).items() if len(curve.times_s)}
@@ -90,24 +93,42 @@ def draw_anytime(
         )
     optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
     extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in curves) if lce != NO_LCE]
+    start_s = min(float(curve.times_s[0]) for curve in curves.values())
+    n_seeds = max(len(curve.seeds) for curve in curves.values())
+    band = ", 95 % band" if n_seeds > 1 else ""
+    of_seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}{band}"
+    heading = title if settings.size == "column" else f"{title}: {of_seeds}"
+    several = settings.panels == "optimizer" or (settings.panels == "auto" and len(extrapolators) > 3)
+    ways = [lce for lce in (*extrapolators, NO_LCE) if any(lce == other for _, other in curves)]
     with rc_context(RC):
-        figure = Figure(figsize=_SIZES_IN[settings.size], dpi=200, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        start_s = min(float(curve.times_s[0]) for curve in curves.values())
-        _set_axes(axes, curves, metric, settings, start_s=start_s, budget_s=budget_s, training_s=training_s)
+        figure, panels = _panels(len(optimizers) if several else 1, settings)
+        for axes in panels:
+            _set_axes(
+                axes, curves, metric, settings, start_s=start_s, budget_s=budget_s, training_s=training_s
+            )
         for (optimizer, lce), curve in curves.items():
-            index = optimizers.index(optimizer)
-            style = _DASHED if lce == NO_LCE else _LCE_STYLES[extrapolators.index(lce) % len(_LCE_STYLES)]
-            _draw_curve(axes, curve, settings, budget_s, index, len(optimizers), style, hollow=lce == NO_LCE)
-        n_seeds = max(len(curve.seeds) for curve in curves.values())
-        band = ", 95 % band" if n_seeds > 1 else ""
-        of_seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}{band}"
-        axes.set_title(title if settings.size == "column" else f"{title}: {of_seeds}")
+            number = optimizers.index(optimizer)
+            plain = lce == NO_LCE
+            if several:
+                index, n, style = ways.index(lce), len(ways), _DASHED if plain else "-"
+            else:
+                index, n = number, len(optimizers)
+                style = _DASHED if plain else _LCE_STYLES[extrapolators.index(lce) % len(_LCE_STYLES)]
+            axes = panels[number if several else 0]
+            _draw_curve(axes, curve, settings, budget_s, index, n, style, hollow=plain)
         if training_s is not None:
-            _mark_training(axes, training_s)
-        with_none = any(lce == NO_LCE for _, lce in curves)
-        _add_legend(figure, optimizers, extrapolators, with_none=with_none, settings=settings)
+            for axes in panels:
+                _mark_training(axes, training_s, labelled=axes is panels[0])
+        if several:
+            for axes, optimizer in zip(panels, optimizers, strict=True):
+                axes.set_title(optimizer)
+            _label_outer(panels, settings)
+            figure.suptitle(heading, fontsize=8.5)
+            handles = [_way_handle(index, lce) for index, lce in enumerate(ways)]
+        else:
+            panels[0].set_title(heading)
+            handles = _handles(optimizers, extrapolators, with_none=NO_LCE in ways)
+        _add_legend(figure, handles, settings)
         figure.canvas.draw()  # lays out while the settings hold
     return figure
 
@@ -122,6 +143,38 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
             metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
             write_atomically(path, lambda temporary, m=metadata: figure.savefig(temporary, metadata=m))  # type: ignore[misc]
     return paths
+
+
+def _panels(n: int, settings: FigureSettings) -> tuple[Figure, list[Axes]]:
+    """A figure with n panels: beside each other where the width allows for it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = _columns(n, settings)
+    rows = math.ceil(n / columns)
+    width, height = _SIZES_IN[settings.size]
+    figure = Figure(figsize=(width, height * (1 + 0.6 * (rows - 1))), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel().tolist()
+    for axes in panels[n:]:
+        axes.set_visible(False)
+    return figure, panels[:n]
+
+
+def _columns(n: int, settings: FigureSettings) -> int:
+    return 1 if n == 1 or settings.size == "column" else 2
+
+
+def _label_outer(panels: Sequence[Axes], settings: FigureSettings) -> None:
+    """Labels only where no panel is below, or to the left."""
+    columns = _columns(len(panels), settings)
+    for place, axes in enumerate(panels):
+        lowest, first = place + columns >= len(panels), place % columns == 0
+        axes.tick_params(labelbottom=lowest, labelleft=first)
+        if not lowest:
+            axes.set_xlabel("")
+        if not first:
+            axes.set_ylabel("")
 
 
 def _set_axes(
@@ -228,8 +281,10 @@ def _until(budget_s: float, times_s: FloatArray, values: FloatArray) -> tuple[Fl
     return np.append(times_s, budget_s), np.append(values, values[-1])
 
 
-def _mark_training(axes: Axes, training_s: float) -> None:
+def _mark_training(axes: Axes, training_s: float, *, labelled: bool) -> None:
     axes.axvline(training_s, color="0.35", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
+    if not labelled:
+        return
     axes.annotate(
         f"one full training ({training_s:.3g} s)",
         xy=(training_s, 0),
@@ -244,15 +299,8 @@ def _mark_training(axes: Axes, training_s: float) -> None:
     )
 
 
-def _add_legend(
-    figure: Figure,
-    optimizers: Sequence[str],
-    extrapolators: Sequence[str],
-    *,
-    with_none: bool,
-    settings: FigureSettings,
-) -> None:
-    """Outside the axes, so that it covers no curve."""
+def _handles(optimizers: Sequence[str], extrapolators: Sequence[str], *, with_none: bool) -> list[Line2D]:
+    """Of one panel: colours for optimizers, line styles for LCE."""
     from matplotlib.lines import Line2D
 
     handles: list[Line2D] = []
@@ -262,10 +310,25 @@ def _add_legend(
             Line2D([], [], color=colour, marker=marker, markersize=4, linewidth=1.3, label=optimizer)
         )
     for lce, style in zip(extrapolators, _LCE_STYLES * len(extrapolators), strict=False):
-        label = f"with LCE: {lce}"
-        handles.append(_style_handle(label, style, hollow=False))
+        handles.append(_style_handle(f"with LCE: {lce}", style, hollow=False))
     if with_none:
         handles.append(_style_handle("without LCE", _DASHED, hollow=True))
+    return handles
+
+
+def _way_handle(index: int, lce: str) -> Line2D:
+    """Of panels by optimizer: a colour for each LCE, or none."""
+    colour, _ = _look(index)
+    plain = lce == NO_LCE
+    handle = _style_handle("without LCE" if plain else lce, _DASHED if plain else "-", hollow=plain)
+    handle.set_color(colour)
+    handle.set_marker(_look(index)[1])
+    handle.set_markerfacecolor("white" if plain else colour)
+    return handle
+
+
+def _add_legend(figure: Figure, handles: Sequence[Line2D], settings: FigureSettings) -> None:
+    """Outside the axes, so that it covers no curve."""
     if settings.size == "page":
         figure.legend(handles=handles, loc="outside right upper", frameon=False, handlelength=4)
     else:

@@ -17,9 +17,10 @@ options (defaults):
   x=log|linear (log)            scale of the time axis
   statistic=mean|median (mean)  over seeds
   size=page|column (page)       7.2 or 3.5 inches wide
+  panels=auto|one|optimizer     one panel, or one for each optimizer (auto: with more than three LCE entries)
   out=FOLDER                    where the figures go
 """
-_OPTIONS = ("x", "statistic", "size", "out")
+_OPTIONS = ("x", "statistic", "size", "panels", "out")
 
 
 def main(argv: list[str]) -> int:

@@ -5,7 +5,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nascurve.errors import ConfigError
@@ -121,3 +123,26 @@ def test_files_png_and_vector_pdf_with_embedded_fonts_the_same_each_time(tmp_pat
     save_figure(draw(), tmp_path)
     assert pdf.read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["anytime.pdf", "anytime.png"]
+
+
+MANY = runs({(o, lce): many(0.2 + 0.02 * len(lce)) for o in ("rs", "re", "ls") for lce in ("none", *"abcd")})
+
+
+def panels(frame: pd.DataFrame, **settings: str) -> list[Axes]:
+    chosen = FigureSettings(**settings)  # type: ignore[arg-type]
+    figure = draw_anytime(frame, title="bench-v1", budget_s=400, training_s=4.9, settings=chosen)
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def test_each_optimizer_has_a_panel_where_there_are_many_ways_of_lce() -> None:
+    assert len(panels(FRAME)) == len(panels(MANY, panels="one")) == 1
+    assert len(panels(FRAME, panels="optimizer")) == 2
+    for size in ("page", "column"):
+        drawn = panels(MANY, size=size)
+        assert [axes.get_title() for axes in drawn] == ["rs", "re", "ls"]
+        for axes in drawn:
+            steps = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+            assert len({line.get_color() for line in steps}) == len(steps) == 5
+            assert [line.get_linestyle() for line in steps].count("-") == 4
+        legend = drawn[0].figure.legends[0]
+        assert [text.get_text() for text in legend.get_texts()] == [*"abcd", "without LCE"]

@@ -1,0 +1,97 @@
+"""What each setting of Algorithm 2 gains over the optimizer without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nascurve.errors import ConfigError
+from nascurve.experiments.curves import (
+    AnytimeCurves,
+    bootstrap_mean_interval,
+    choose_metric,
+    curves_by_method,
+)
+from nascurve.experiments.methods import NO_LCE
+from nascurve.simulator.types import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIRST_SHARE = 0.1
+"""Of the budget: the search is judged from here on, since all methods begin with a random architecture."""
+
+
+def sensitivity(
+    runs: pd.DataFrame, grid: Mapping[str, Mapping[str, int | float]], *, budget_s: float
+) -> pd.DataFrame:
+    """One row for each optimizer and setting: the gain, regret without LCE minus regret with it (paired by
+    seed; positive: LCE helps), averaged over time and at the end, each with its 95 % bootstrap interval.
+
+    runs: rows of runs.parquet. grid: LCE label -> e_few, k, top_n.
+    The mean over time is from a tenth of the budget, or from when all methods' seeds have an incumbent, to
+    the end. Where the benchmark's best is not known, the gain is of test error, which is the same. Raises
+    ConfigError where a method has no incumbent within the budget.
+    """
+    import pandas as pd
+
+    curves = curves_by_method(runs, choose_metric(runs))
+    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
+    rows: list[dict[str, Any]] = []
+    for optimizer in optimizers:
+        own = {label: _known(curves, optimizer, label) for label in (NO_LCE, *grid)}
+        start_s = max(_FIRST_SHARE * budget_s, *(float(curve.times_s[0]) for curve in own.values()))
+        base = own[NO_LCE]
+        for label, setting in grid.items():
+            curve = own[label]
+            seeds = np.intersect1d(base.seeds, curve.seeds)
+            without, with_lce = base.only(seeds), curve.only(seeds)
+            over_time = mean_over(without, start_s, budget_s) - mean_over(with_lce, start_s, budget_s)
+            at_end = without.final - with_lce.final
+            rows.append(
+                {"optimizer": optimizer, **setting, "n_seeds": len(seeds)}
+                | _described("gain", over_time)
+                | _described("final_gain", at_end)
+            )
+    return pd.DataFrame(rows)
+
+
+def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray:
+    """(n,): the mean of each seed's step function from `start_s`, by when all have begun, to `end_s`."""
+    inside = (curves.times_s > start_s) & (curves.times_s < end_s)
+    first = int(np.searchsorted(curves.times_s, start_s, side="right")) - 1
+    columns = [first, *np.flatnonzero(inside).tolist()]
+    times_s = np.array([start_s, *curves.times_s[inside], end_s])
+    return np.asarray(curves.values[:, columns] @ np.diff(times_s) / (end_s - start_s))
+
+
+def _known(curves: Mapping[tuple[str, str], AnytimeCurves], optimizer: str, label: str) -> AnytimeCurves:
+    curve = curves.get((optimizer, label))
+    if curve is None or not len(curve.times_s):
+        raise ConfigError(
+            f"{optimizer} with LCE {label!r} has no incumbent within the budget. Give a larger budget."
+        )
+    return curve
+
+
+def _described(name: str, values: FloatArray) -> dict[str, float]:
+    low, high = bootstrap_mean_interval(values)
+    return {f"{name}_mean": float(values.mean()), f"{name}_ci_low": low, f"{name}_ci_high": high}
+
+
+def format_sensitivity(table: pd.DataFrame) -> str:
+    """For the terminal: gains in percentage points, averaged over the search and at its end."""
+    lines = ["optimizer  e_few      k  top_n  gain over time (pp)      gain at the end (pp)"]
+    for row in table.to_dict("records"):
+        gains = [
+            f"{100 * row[f'{name}_mean']:+.2f} [{100 * row[f'{name}_ci_low']:+.2f}, "
+            f"{100 * row[f'{name}_ci_high']:+.2f}]"
+            for name in ("gain", "final_gain")
+        ]
+        lines.append(
+            f"{row['optimizer']:<9}  {row['e_few']:>5g}  {row['k']:>5g}  {row['top_n']:>5g}  "
+            f"{gains[0]:<23}  {gains[1]}"
+        )
+    return "\n".join(lines)
