@@ -7,120 +7,29 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nascurve.experiments.usage import UsageError
 from nascurve.processes import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from nascurve.experiments.lce_evaluate_folder import EvaluationFolder
     from nascurve.experiments.lce_evaluate_run import Part
-    from nascurve.experiments.lce_evaluate_source import TrainingRuns
+    from nascurve.experiments.lce_evaluate_source import MeasuredRuns
     from nascurve.experiments.lce_evaluate_specs import ExtrapolatorSpec
     from nascurve.lce.evaluation.curve_set import CurveSet
     from nascurve.lce.evaluation.settings import EvaluationSettings
-
-HELP = """\
-usage: nascurve lce evaluate [source=ID] [data=PATH] [OPTION=VALUE ...]
-
-Judge extrapolators on the learning curves of a benchmark, or on your own: over random splits by architecture
-they learn from the full curves of some architectures and predict the last accuracy of others from their
-first epochs. Scores: ranks (Kendall's tau, Spearman's rho, recall of the best 10 %), errors (RMSE), the
-distribution (log-likelihood, CRPS, coverage of the 50 % and 90 % intervals), and speed.
-
-options (defaults):
-  source=pocket201-mnist    a benchmark's id; or logs: your own files in data=FOLDER
-  source.OPTION=VALUE       an option of the benchmark
-  data=PATH                 short for source.data_dir=PATH
-  extrapolators=[last_value,power_law,wpm,lcsvr,lightgbm,gp,auto]
-                            ids, or {id: lcsvr, label: lcsvr-paper, search: paper}
-  extrapolator_options.ID.OPTION=VALUE
-  prefixes=[.05,.1,.2,.3,.5,.75]  epochs seen, or fractions of the last epoch in (0, 1)
-  at_epoch=null             epoch (or fraction) that is predicted; null: the last one
-  fit_curves=[0,20,100]     numbers of full curves that are learnt from
-  splits=20                 seed=0
-  max_test=1000             tested architectures of a split, at most
-  runs=one                  one run of each tested architecture, drawn; all: every run
-  max_architectures=10000   of a benchmark with more, that many random ones
-  out=results/lce-evaluate  folder; the same command in it computes only what is missing, more splits and
-                            more extrapolators are added
-  overwrite=false           true: throw away what is there
-  jobs=1                    real processes; results do not depend on it
-  figures=true              false: numbers only
-  markdown=false            true: print the tables as Markdown
-
-Your own files (source=logs): CSV with the header architecture,1,2,...,E and a line for each run, accuracies
-in [0, 1]; Parquet with the columns architecture and val_acc (as `nascurve export` writes it); or .npz with
-arrays of these names.
-
-Results: metrics.csv (means over splits with standard errors), splits.csv, paired.csv (paired differences,
-corrected t-tests), lce-fans, lce-prefix and lce-calibration (.png, .pdf); docs/lce-evaluate.md explains them.
-"""
-DEFAULTS: dict[str, Any] = {
-    "data": None,
-    "extrapolators": ["last_value", "power_law", "wpm", "lcsvr", "lightgbm", "gp", "auto"],
-    "prefixes": [0.05, 0.1, 0.2, 0.3, 0.5, 0.75],
-    "at_epoch": None,
-    "fit_curves": [0, 20, 100],
-    "splits": 20,
-    "seed": 0,
-    "max_test": 1000,
-    "runs": "one",
-    "max_architectures": 10_000,
-    "out": "results/lce-evaluate",
-    "overwrite": False,
-    "jobs": 1,
-    "figures": True,
-    "markdown": False,
-}
-_COMMAND = "lce evaluate"
+    from nascurve.lce.evaluation.split import Split
 
 
 def main(argv: list[str]) -> int:
     """Run the command; raises UsageError, NascurveError, KeyboardInterrupt with what was kept."""
+    from nascurve.experiments.lce_evaluate_options import HELP, read_arguments
+
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # as its worker processes: the same digits
-    settings, source, nested = _read(argv)
+    settings, source, nested = read_arguments(argv)
     _evaluate(settings, source, nested)
     return 0
-
-
-def _read(argv: list[str]) -> tuple[dict[str, Any], str, dict[str, dict[str, Any]]]:
-    """The command's own options, the source, and the options of source and extrapolators."""
-    from nascurve.experiments.overrides import check_key, parse_overrides, split_flags
-
-    _, rest = split_flags(argv, command=_COMMAND)
-    settings, source = dict(DEFAULTS), "pocket201-mnist"
-    nested: dict[str, dict[str, Any]] = {"source": {}, "extrapolator_options": {}}
-    for override in parse_overrides(rest, command=_COMMAND):
-        key, value = override.key_or_group, override.value()
-        root, _, inner = key.partition(".")
-        if override.is_sweep_override():
-            raise UsageError(f"{_COMMAND}: {key} lists several values; a list is written as {key}=[a,b].")
-        if root in nested and inner:
-            _put(nested[root], inner.split("."), value)
-        elif key == "extrapolator_options" and isinstance(value, Mapping):
-            nested[key].update(value)
-        elif key == "source":
-            if not isinstance(value, str) or not value:
-                raise UsageError(
-                    f"{_COMMAND}: source= takes one id, got {value!r}. See `nascurve list benchmarks`."
-                )
-            source = value
-        else:
-            check_key(key, {**settings, **nested}, command=_COMMAND)
-            if key in nested:
-                raise UsageError(f"{_COMMAND}: {key} takes options: {key}.ID.OPTION=VALUE.")
-            settings[key] = value
-    return settings, source, nested
-
-
-def _put(where: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    for name in path[:-1]:
-        where = where.setdefault(name, {})
-        if not isinstance(where, dict):
-            raise UsageError(f"{_COMMAND}: {'.'.join(path)} stands beside a value of {name}.")
-    where[path[-1]] = value
 
 
 def _evaluate(given: dict[str, Any], source: str, nested: dict[str, dict[str, Any]]) -> None:
@@ -145,12 +54,16 @@ def _evaluate(given: dict[str, Any], source: str, nested: dict[str, dict[str, An
     settings = EvaluationSettings.read(
         max_epochs=runs.curves.shape[1],
         fidelities=runs.fidelities,
-        **{name: given[name] for name in ("at_epoch", "prefixes", "fit_curves", "max_test", "runs", "seed")},
+        **{name: given[name] for name in EvaluationSettings.defaults()},
     )
     kinds = {kind for spec in specs if (kind := getattr(spec(), "encoding", None)) is not None}
-    curves = runs.complete(at_epoch=settings.at_epoch, kinds=sorted(kinds))
-    Split.draw(curves, settings, 0)  # refuses too few curves before anything is written
-    _say_what_is_there(runs, curves, settings, specs, n_splits, unencoded=bool(kinds) and runs.encode is None)
+    curves = runs.complete(
+        at_epoch=settings.at_epoch, min_final_acc=settings.min_final_acc, kinds=sorted(kinds)
+    )
+    first = Split.draw(curves, settings, 0)  # refuses too few curves before anything is written
+    _say_what_is_there(
+        runs, curves, settings, specs, n_splits, first, unencoded=bool(kinds) and runs.encode is None
+    )
     folder = EvaluationFolder(out)
     with folder.opened(_config(runs, curves, settings, specs), overwrite=overwrite):
         results = _run_missing(folder, specs, curves, settings, n_splits, jobs=jobs, fans=figures)
@@ -158,7 +71,7 @@ def _evaluate(given: dict[str, Any], source: str, nested: dict[str, dict[str, An
 
 
 def _config(
-    runs: TrainingRuns, curves: CurveSet, settings: EvaluationSettings, specs: Sequence[ExtrapolatorSpec]
+    runs: MeasuredRuns, curves: CurveSet, settings: EvaluationSettings, specs: Sequence[ExtrapolatorSpec]
 ) -> dict[str, Any]:
     from nascurve.experiments.config import versions
 
@@ -169,30 +82,39 @@ def _config(
             "architectures": len(curves.keys),
             "runs": len(curves.curves),
             "left_out_runs": curves.n_left_out,
+            "runs_below_min_final_acc": curves.n_below,
+            "reporting_architectures": int(curves.reporting.sum()),
         },
         "extrapolators": {spec.label: spec.describe() for spec in specs},
         "versions": versions(),
     }
 
 
+def _title(runs: MeasuredRuns, settings: EvaluationSettings) -> str:
+    half = "" if settings.test_on == "all" else f", {settings.test_on} half"
+    above = "" if settings.min_final_acc is None else f", runs that reach {settings.min_final_acc:g}"
+    return f"{runs.title}{half}{above}"
+
+
 def _say_what_is_there(
-    runs: TrainingRuns,
+    runs: MeasuredRuns,
     curves: CurveSet,
     settings: EvaluationSettings,
     specs: Sequence[ExtrapolatorSpec],
     n_splits: int,
+    split: Split,
     *,
     unencoded: bool,
 ) -> None:
-    left_out = (
-        f"; {curves.n_left_out} runs without an accuracy after epoch {settings.at_epoch} (diverged, or ended "
-        "before) are left out"
-        if curves.n_left_out
-        else ""
-    )
+    without = f" runs without an accuracy after epoch {settings.at_epoch} (diverged, or ended before)"
+    left_out = [f"{curves.n_left_out}{without}"] if curves.n_left_out else []
+    left_out += [f"{curves.n_below} runs below min_final_acc"] if curves.n_below else []
+    half = "" if settings.test_on == "all" else f" of the {settings.test_on} half"
     print(
         f"{runs.title}: {len(curves.curves)} runs of {len(curves.keys)} architectures, {curves.max_epochs} "
-        f"epochs{left_out}. {len(specs)} extrapolators × {n_splits} splits.",
+        f"epochs{'; left out: ' if left_out else ''}{', '.join(left_out)}. {len(specs)} extrapolators × "
+        f"{n_splits} splits; each tests {split.n_test} of {split.n_testable} architectures{half} and fits up "
+        f"to {len(split.fit)} of all others.",
         file=sys.stderr,
         flush=True,
     )
@@ -249,7 +171,7 @@ def _run_missing(
 
 def _write(
     folder: EvaluationFolder,
-    runs: TrainingRuns,
+    runs: MeasuredRuns,
     results: Mapping[tuple[str, str], Any],
     curves: CurveSet,
     settings: EvaluationSettings,
@@ -272,8 +194,8 @@ def _write(
     cells = {(spec.label, n): cells[label, n] for spec in specs for label, n in cells if label == spec.label}
     splits = splits_frame(cells, n_left_out=curves.n_left_out)
     metrics = metrics_frame(splits)
-    n_test = Split.draw(curves, settings, 0).n_test
-    paired = paired_frame(splits, n_architectures=len(curves.keys), n_test=n_test)
+    first = Split.draw(curves, settings, 0)
+    paired = paired_frame(splits, n_testable=first.n_testable, n_test=first.n_test)
     for name, frame in (("metrics.csv", metrics), ("splits.csv", splits), ("paired.csv", paired)):
         text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_atomically(folder.path / name, lambda to, t=text: to.write_text(t, encoding="utf-8"))  # type: ignore[misc]
@@ -283,7 +205,12 @@ def _write(
 
         fans = {spec.label: fans_from_plain(results[spec.label, FANS]) for spec in specs}
         paths = save_lce_figures(
-            folder.path, title=runs.title, metrics=metrics, cells=cells, fans=fans, at_epoch=settings.at_epoch
+            folder.path,
+            title=_title(runs, settings),
+            metrics=metrics,
+            cells=cells,
+            fans=fans,
+            at_epoch=settings.at_epoch,
         )
         written += [path.name for path in paths if path.suffix == ".png"]
     print(format_evaluation(metrics, paired, markdown=markdown))

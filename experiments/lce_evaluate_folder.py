@@ -60,9 +60,9 @@ class EvaluationFolder(ExperimentFolder):
         write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     def _part(self, label: str, name: str) -> Path:
-        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", label)
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", label)
         safe = plain if plain == label else f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-        return self.path / _CACHE / safe.lstrip(".") / f"{name}.json"
+        return self.path / _CACHE / safe / f"{name}.json"
 
     def _has_results(self) -> bool:
         kept = next(self.path.glob(f"{_CACHE}/*/*.json"), None)

@@ -60,7 +60,7 @@ def _read_csv(path: Path) -> Logs:
     names: list[str] = []
     rows: list[list[float]] = []
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
             header = [cell.strip() for cell in next(lines, [])]
             if len(header) < 2 or header != ["architecture", *map(str, range(1, len(header)))]:
@@ -74,7 +74,7 @@ def _read_csv(path: Path) -> Logs:
                     raise DataFileError(
                         f"{path}, line {lines.line_num}: expected {len(header)} cells, got {len(line)}."
                     )
-                names.append(line[0])
+                names.append(line[0].strip())
                 rows.append([_number(cell, path, lines.line_num) for cell in line[1:]])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataFileError(f"Cannot read {path}: {error}. {_FORMATS}") from error
@@ -85,7 +85,7 @@ def _number(cell: str, path: Path, line: int) -> float:
     if not cell.strip():
         return float("nan")
     try:
-        return float(cell)
+        return float(cell.replace("_", "?"))  # Python takes 0_5 for 5
     except ValueError as error:
         raise DataFileError(
             f"{path}, line {line}: expected an accuracy or an empty cell, got {cell!r:.50}."
@@ -99,26 +99,34 @@ def _read_parquet(path: Path) -> Logs:
     arrow: Any = pyarrow
     parquet: Any = pyarrow.parquet
     try:
-        columns = parquet.read_schema(path).names
+        schema = parquet.read_schema(path)
+        columns = schema.names
         name = "key" if "key" in columns else "architecture"
         wanted = [name, "val_acc"]
         if not set(wanted) <= set(columns):
             raise DataFileError(f"{path}: expected the columns {wanted}, got {columns!r:.100}. {_FORMATS}")
+        _check_list_of_numbers(path, arrow.types, schema.field("val_acc").type)
         table = parquet.read_table(path, columns=wanted).to_pydict()
     except (OSError, arrow.ArrowException) as error:
         raise DataFileError(f"Cannot read {path}: {error!s:.200}. {_FORMATS}") from error
     lists = [[] if values is None else values for values in table["val_acc"]]
-    try:
-        curves = np.full((len(lists), max(map(len, lists), default=0)), np.nan)
-        for row, values in zip(curves, lists, strict=True):
-            row[: len(values)] = np.array(values, dtype=np.float64)  # null becomes NaN
-    except (TypeError, ValueError) as error:
-        raise DataFileError(f"{path}: val_acc: expected lists of numbers, got {error}. {_FORMATS}") from error
+    curves = np.full((len(lists), max(map(len, lists), default=0)), np.nan)
+    for row, values in zip(curves, lists, strict=True):
+        row[: len(values)] = np.array(values, dtype=np.float64)  # null becomes NaN
     return _texts(path, table[name]), curves
+
+
+def _check_list_of_numbers(path: Path, types: Any, kind: Any) -> None:
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    of = kind.value_type if is_list else None
+    if of is None or not (types.is_floating(of) or types.is_integer(of) or types.is_null(of)):
+        raise DataFileError(f"{path}: val_acc: expected lists of numbers, got {kind!s:.50}. {_FORMATS}")
 
 
 def _read_npz(path: Path) -> Logs:
     try:
+        with zipfile.ZipFile(path):  # np.load takes other formats of that name, too
+            pass
         with np.load(path, allow_pickle=False) as file:
             missing = {"architecture", "val_acc"} - set(file.files)
             if missing:

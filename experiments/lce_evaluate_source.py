@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +28,13 @@ _PLACES = ("data_dir", "cache_dir")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingRuns:
+class MeasuredRuns:
     """R runs as they were read.
 
     title: for figures. description: what was read, plain values. keys: (R,), the architecture of each run.
     curves: (R, E), NaN where nothing was measured or after divergence. fidelities: the epochs that are
-    measured; None: all. encode: (keys, kind) -> (n, d), where the architectures are known.
+    measured; None: all. encode: (keys, kind) -> (n, d), where the architectures are known. names: all strings
+    of each key, where a network has several.
     """
 
     title: str
@@ -41,6 +43,7 @@ class TrainingRuns:
     curves: FloatArray
     fidelities: tuple[int, ...] | None = None
     encode: Callable[[Sequence[str], str], FloatArray] | None = field(default=None, repr=False)
+    names: Mapping[str, Sequence[str]] | None = field(default=None, repr=False)
 
     @property
     def sha256(self) -> str:
@@ -49,11 +52,14 @@ class TrainingRuns:
         digest.update(np.ascontiguousarray(self.curves).tobytes())
         return digest.hexdigest()
 
-    def complete(self, *, at_epoch: int, kinds: Sequence[str]) -> CurveSet:
-        """The runs trained to `at_epoch`, with these kinds of encodings where architectures are known."""
-        import dataclasses
-
-        curves = CurveSet.of(self.keys, self.curves, at_epoch=at_epoch)
+    def complete(
+        self, *, at_epoch: int, min_final_acc: float | None = None, kinds: Sequence[str] = ()
+    ) -> CurveSet:
+        """The runs trained to `at_epoch`, with these kinds of encodings where architectures are known. Raises
+        DataFileError when there are none."""
+        curves = CurveSet.of(
+            self.keys, self.curves, at_epoch=at_epoch, min_final_acc=min_final_acc, names=self.names
+        )
         if self.encode is None or not kinds:
             return curves
         encodings = {kind: np.asarray(self.encode(curves.keys, kind)) for kind in kinds}
@@ -62,7 +68,7 @@ class TrainingRuns:
 
 def read_runs(
     source: Any, given: Mapping[str, Any], *, data: Any, cache: Path, max_architectures: int
-) -> TrainingRuns:
+) -> MeasuredRuns:
     """All runs of a benchmark's architectures, or of the user's files where `source` is LOGS.
 
     given: options of the benchmark. data: short for its option data_dir, or the user's files. cache: folder
@@ -80,12 +86,14 @@ def read_runs(
                 f"data: {source} has no option data_dir. Give its own options as source.OPTION=VALUE, or "
                 f"source={LOGS} for files of your own."
             )
-        options = {"data_dir": data, **options}
+        if "data_dir" in options:
+            raise ConfigError("data: it is short for source.data_dir; give one of the two.")
+        options["data_dir"] = data
     read = BenchmarkSource.read(str(source), _with_cache(str(source), options, cache))
     return _of_benchmark(read, max_architectures)
 
 
-def _logs(given: Mapping[str, Any], data: Any) -> TrainingRuns:
+def _logs(given: Mapping[str, Any], data: Any) -> MeasuredRuns:
     from nascurve.experiments.lce_evaluate_logs import read_logs
     from nascurve.options import path
 
@@ -95,7 +103,7 @@ def _logs(given: Mapping[str, Any], data: Any) -> TrainingRuns:
         raise ConfigError(f"source={LOGS} needs data=FOLDER, your own learning curves.")
     where = path("data", data)
     keys, curves = read_logs(where)
-    return TrainingRuns(title=where.stem, description={"id": LOGS}, keys=keys, curves=curves)
+    return MeasuredRuns(title=where.stem, description={"id": LOGS}, keys=keys, curves=curves)
 
 
 def _with_cache(id_: str, options: dict[str, Any], cache: Path) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def _is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
 
 
-def _of_benchmark(source: BenchmarkSource, max_architectures: int) -> TrainingRuns:
+def _of_benchmark(source: BenchmarkSource, max_architectures: int) -> MeasuredRuns:
     from nascurve.experiments.source import benchmark_title, describe_benchmark
 
     benchmark = source.load()
@@ -124,31 +132,39 @@ def _of_benchmark(source: BenchmarkSource, max_architectures: int) -> TrainingRu
             f"{info.name}: each number of epochs is a training of its own there, so there are no learning "
             "curves to extrapolate. Take another benchmark: see `nascurve list benchmarks`."
         )
-    archs = _architectures(benchmark, max_architectures)
-    counts = np.array([n for _, _, n in archs])
+    held = _held(benchmark, max_architectures)
     keys: list[str] = []
     curves: list[FloatArray] = []
-    for run in range(int(counts.max())):
-        chosen = [(key, arch) for key, arch, n in archs if n > run]
+    for run in range(max(one.n_runs for one in held.values())):
+        chosen = [(key, one.arch) for key, one in held.items() if one.n_runs > run]
         answers = benchmark.query_many([arch for _, arch in chosen], [run] * len(chosen))
         keys += [key for key, _ in chosen]
         curves += [curve.val_acc for curve in answers]
     description = describe_benchmark(source, benchmark)
     title = benchmark_title(description)
     own = {name: value for name, value in source.options.items() if name not in _PLACES}
-    by_key = {key: arch for key, arch, _ in archs}
-    return TrainingRuns(
+    return MeasuredRuns(
         title=title,
         description={**description, "options": to_plain(own), "max_architectures": max_architectures},
         keys=keys,
         curves=np.stack(curves),
         fidelities=info.fidelities,
-        encode=lambda names, kind: benchmark.space.encode([by_key[name] for name in names], kind),
+        encode=lambda wanted, kind: benchmark.space.encode([held[key].arch for key in wanted], kind),
+        names={key: one.names for key, one in held.items()},
     )
 
 
-def _architectures(benchmark: Benchmark, limit: int) -> list[tuple[str, Architecture, int]]:
-    """Key, architecture and number of runs of each network that the benchmark holds."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A network that a benchmark holds; names: its strings."""
+
+    arch: Architecture
+    n_runs: int
+    names: list[str]
+
+
+def _held(benchmark: Benchmark, limit: int) -> dict[str, _Held]:
+    """The networks that a benchmark holds, by key, ascending."""
     from nascurve.benchmarks.enumeration import all_architectures, training_runs
 
     rng = np.random.default_rng(0)
@@ -156,19 +172,18 @@ def _architectures(benchmark: Benchmark, limit: int) -> list[tuple[str, Architec
     listed = all_architectures(space)
     if listed is None:
         listed = [space.sample(rng) for _ in range(limit)]
-    found: dict[str, tuple[Architecture, int]] = {}
+    found: dict[str, _Held] = {}
     for arch in listed:
         key = space.key(arch)
         if key not in found:
-            n = training_runs(benchmark, arch)
-            if n:
-                found[key] = (arch, n)
-    if not found:
+            found[key] = _Held(arch, training_runs(benchmark, arch), [])
+        found[key].names.append(str(arch))
+    kept = sorted(key for key, one in found.items() if one.n_runs)
+    if not kept:
         raise ConfigError(
             f"{benchmark.info.name}: expected architectures that it holds, found none among {len(listed)} of "
             f"the space {space.name!r}. Where it has the option, give source.restrict=true."
         )
-    kept = sorted(found)
     if len(kept) > limit:
         kept = [kept[place] for place in np.sort(rng.permutation(len(kept))[:limit])]
-    return [(key, *found[key]) for key in kept]
+    return {key: found[key] for key in kept}

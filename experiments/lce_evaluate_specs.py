@@ -13,6 +13,7 @@ from nascurve.experiments.options import OptionSchema, mapping, to_plain
 if TYPE_CHECKING:
     from nascurve.simulator.types import Extrapolator
 
+_LONGEST_LABEL = 60
 _EXAMPLE = "an id, or a mapping with an id such as {id: lcsvr, label: lcsvr-paper, search: paper}"
 
 
@@ -65,4 +66,10 @@ def _read(entry: Any, by_id: Mapping[str, Any]) -> ExtrapolatorSpec:
     own = {str(key): value for key, value in named.items() if key not in ("id", "label")}
     schema = OptionSchema.of("extrapolators", id_)
     given = mapping(f"extrapolator_options.{id_}", by_id.get(id_)) | own
-    return ExtrapolatorSpec(label=str(named.get("label", id_)), id=id_, options=schema.resolve(given))
+    label = str(named.get("label", id_))
+    if not 0 < len(label) <= _LONGEST_LABEL or not label.isprintable():
+        raise ConfigError(
+            f"extrapolators: expected a label of 1 to {_LONGEST_LABEL} printable characters, got "
+            f"{label!r:.100}."
+        )
+    return ExtrapolatorSpec(label=label, id=id_, options=schema.resolve(given))

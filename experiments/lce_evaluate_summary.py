@@ -60,21 +60,22 @@ def metrics_frame(splits: pd.DataFrame) -> pd.DataFrame:
     return means.join(errors.add_suffix("_se")).reset_index()
 
 
-def paired_frame(splits: pd.DataFrame, *, n_architectures: int, n_test: int) -> pd.DataFrame:
+def paired_frame(splits: pd.DataFrame, *, n_testable: int, n_test: int) -> pd.DataFrame:
     """Differences on the same splits: of each extrapolator to the best one, and to the last value where that
     was evaluated, for each metric, prefix and number of fitted curves.
 
     difference: mean over splits, extrapolator minus `reference`. se, p: corrected resampled t-test (Nadeau
     and Bengio 2003), two-sided: as test sets of different splits share architectures, the variance of the
-    mean is s² (1/S + n_test / (N - n_test)), with n_test of the N architectures tested in each of S splits;
-    S - 1 degrees of freedom. p_holm: corrected for the extrapolators compared with the same reference.
+    mean is s² (1/S + n_test / (n_testable - n_test)), with n_test of n_testable architectures tested in each
+    of S splits; S - 1 degrees of freedom. p_holm: corrected for the extrapolators compared with the same
+    reference.
     The best one is chosen by the same means, so that the others' distance to it is somewhat exaggerated.
     """
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
     labels = list(dict.fromkeys(splits["extrapolator"]))
-    share = n_test / max(n_architectures - n_test, 1)
+    share = n_test / max(n_testable - n_test, 1)
     for (prefix, n_fit), cell in splits.groupby(["prefix", "fit_curves"], sort=False):
         for metric, sign in COMPARED.items():
             values = cell.pivot(index="split", columns="extrapolator", values=metric)

@@ -139,7 +139,8 @@ def draw_calibration(cells: Cells, *, title: str) -> Figure:
 @_styled
 def draw_fans(fans: Mapping[str, Fans], *, title: str) -> Figure:
     """Real curves with the median and the central 50 % and 90 % intervals predicted after the first epochs: a
-    row for each extrapolator, its own test runs from well to badly predicted."""
+    row for each extrapolator, a column for each run. The axes of a column are the same, so that widths can be
+    compared; an interval much wider than most others' is cut off by them."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -147,9 +148,10 @@ def draw_fans(fans: Mapping[str, Fans], *, title: str) -> Figure:
     first = next(iter(fans.values()))
     after = f"after {first.prefix} epoch{'' if first.prefix == 1 else 's'}"
     heading = (
-        f"{title}: {after}, {_fitted(first.fit_curves)}; columns: quantiles of the error at the last epoch"
+        f"{title}: {after}, {_fitted(first.fit_curves)}\n"
+        "columns: test runs, by the share of all whose accuracy changes less from there on"
     )
-    figure, axes = _panels(len(fans), columns, height_in=1.25, title=heading, share_y="none")
+    figure, axes = _panels(len(fans), columns, height_in=1.1, title=heading, share_y="col")
     for row, (label, one) in enumerate(fans.items()):
         colour = COLOURS[row % len(COLOURS)]
         for column, panel in enumerate(axes[row]):
@@ -164,7 +166,10 @@ def draw_fans(fans: Mapping[str, Fans], *, title: str) -> Figure:
                 panel.set_xlabel("epoch")
             else:
                 panel.tick_params(labelbottom=False)
-        axes[row][0].set_ylabel(f"{label}\naccuracy (%)")
+        axes[row][0].set_ylabel(label)
+    for column in range(columns):
+        axes[0][column].set_ylim(*_limits(list(fans.values()), column))
+    figure.supylabel("accuracy (%)", fontsize=8)
     handles = [
         Line2D([], [], color="0.15", linewidth=1, label="real curve, seen"),
         Line2D([], [], color="0.15", linewidth=1, linestyle=(0, (1, 1)), label="real curve, to come"),
@@ -187,11 +192,17 @@ def _draw_fan(panel: Axes, one: Fans, place: int, colour: str) -> None:
         epochs[one.prefix - 1 :], curve[one.prefix - 1 :], color="0.15", linewidth=1, linestyle=(0, (1, 1))
     )
     panel.axvline(one.prefix, color="0.6", linewidth=0.6)
-    # the first epochs of a curve may lie far below all that matters here
-    ahead = curve[max(one.prefix // 2 - 1, 0) :]
-    low, high = min(ahead.min(), bands.min()), max(ahead.max(), bands.max())
+
+
+def _limits(fans: Sequence[Fans], place: int) -> tuple[float, float]:
+    """Of a column: the real curve, but for its first epochs, and the median extrapolator's 90 % interval."""
+    fans = [one for one in fans if place < len(one.curves)]
+    ahead = 100 * fans[0].curves[place][max(fans[0].prefix // 2 - 1, 0) :]
+    bands = [100 * one.quantiles[place] for one in fans]
+    low = min(float(ahead.min()), float(np.median([band.min() for band in bands])))
+    high = max(float(ahead.max()), float(np.median([band.max() for band in bands])))
     margin = max(0.06 * (high - low), 0.1)
-    panel.set_ylim(low - margin, high + margin)
+    return low - margin, high + margin
 
 
 def _panels(

@@ -14,7 +14,10 @@ _TOLERANCE = 1e-6
 
 def _matrix(values: ArrayLike, what: str) -> FloatArray:
     try:
-        array = np.asarray(values, dtype=np.float64, order="C")
+        given = np.asarray(values)
+        if given.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        array = given.astype(np.float64, order="C", copy=False)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{what}: expected an array of numbers of shape (n, epochs), got {error}."
@@ -29,8 +32,9 @@ def _matrix(values: ArrayLike, what: str) -> FloatArray:
         raise ConfigError(
             f"{what}: expected finite accuracies, got NaN or infinity in row(s) {bad[:5].tolist()}."
         )
-    if array.size and (array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE):
-        value = float(array.max() if array.max() > 1 + _TOLERANCE else array.min())
+    lowest, highest = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
+    if lowest < -_TOLERANCE or highest > 1 + _TOLERANCE:
+        value = highest if highest > 1 + _TOLERANCE else lowest
         hint = " Percent? Divide by 100." if value > 1 else ""
         raise ConfigError(f"{what}: expected accuracies as fractions in [0, 1], got {value:.6g}.{hint}")
     return array
@@ -45,6 +49,8 @@ def checked_prefixes(prefixes: ArrayLike, at_epoch: int, extrapolator: object) -
     """Prefixes (n, e_few), n >= 0, as a float64 array; `at_epoch` must lie after them. Raises ConfigError."""
     name = f"{type(extrapolator).__name__}.predict"
     array = _matrix(prefixes, name)
+    if not array.shape[1]:
+        raise ConfigError(f"{name}: expected prefixes of at least one epoch, got shape {array.shape}.")
     if not isinstance(at_epoch, int | np.integer) or isinstance(at_epoch, bool) or at_epoch <= array.shape[1]:
         raise ConfigError(
             f"{name}: expected at_epoch to be a whole epoch after the {array.shape[1]} that were seen, "

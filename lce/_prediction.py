@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NoReturn
 
 import numpy as np
@@ -33,6 +34,10 @@ def checked_prediction(prediction: Any, n: int, extrapolator: object) -> Predict
     if not (np.isfinite(std).all() and (n == 0 or std.min() >= 0)):
         fail("finite std >= 0", f"{std.tolist()!r:.200}")
     if prediction.quantiles is not None:
+        levels = prediction.levels
+        bounds = (0.0, *levels, 1.0)
+        if not all(low < high for low, high in itertools.pairwise(bounds)):
+            fail("ascending levels between 0 and 1", f"{levels!r:.100}")
         quantiles = _array(prediction.quantiles)
         shape = (n, len(prediction.levels))
         if quantiles.shape != shape:

@@ -71,7 +71,7 @@ class Adaptive:
         if not len(sound):
             return []
         k = self._looks.index(len(looks[0].curve))
-        for row in sound:
+        for row in sound.tolist():
             predictions = self._live.setdefault(looks[row].trial.id, [])
             predictions.append((float(mean[row]), float(std[row])))
         leader = sound[np.argmax(mean[sound])]

@@ -12,7 +12,7 @@ import numpy as np
 from nascurve import options
 from nascurve.errors import ConfigError
 from nascurve.lce._inputs import checked_curves, checked_prefixes
-from nascurve.lce._levels import LEVELS
+from nascurve.lce._levels import LEVELS, MAX_STD
 from nascurve.lce._memory import BoundedMemory, content_key, size_on_grid
 from nascurve.lce._prediction import checked_prediction
 from nascurve.lce.auto_stacking import pruned, stacking_weights
@@ -20,19 +20,16 @@ from nascurve.lce.curve_gp_calibration import calibration
 from nascurve.lce.predictive_distribution import MIN_STD, with_quantiles
 from nascurve.simulator.types import Extrapolator, FloatArray, Prediction
 
-PRIOR = {
-    "last_value": 0.03,
-    "power_law": 0.03,
-    "wpm": 0.15,
-    "lcsvr": 0.30,
-    "lightgbm": 0.04,
-    "gp": 0.45,
-}
+PRIOR = {"wpm": 0.25, "lightgbm": 0.05, "gp": 0.7}
 """The default members, and their weights before anything is known. A member that is not here has 0.1. They
-are scaled to have sum 1."""
+are scaled to have sum 1. (With `last_value`, `power_law` and `lcsvr` besides, predictions are no better, and
+cost twice as much.)"""
 _PRIOR_OF_OTHERS = 0.1
 _GROWTH = 2.0
 _LARGEST_DECISION = 200
+_ALL_UP_TO = 20
+"""Curves that are all fitted on; of more, as many as `size_on_grid` says, with this growth."""
+_REFIT_GROWTH = 1.15
 _REMEMBERED = 256
 _NORMAL_SCORE_95 = 1.6448536269514722
 
@@ -54,8 +51,10 @@ class Auto:
     most 200) of them: each is fitted on all but one `n_folds`-th of these curves and predicts the rest, in
     turn (curve i is in fold i mod n_folds). From the outcomes and the quantiles predicted come the weights
     (`auto_stacking`); those below `smallest_weight` times the largest become 0. Between comparisons only
-    members of positive weight are fitted again, on all curves. A comparison is remembered by the content of
-    the curves: it depends on settings, curves, prefix length and epoch alone.
+    members of positive weight are fitted again, on all curves; of more than 20 on the first 20, 23, 26, 30, …
+    (growth 1.15), the largest such number that there is, so that a search does not spend its time on fits
+    that change little. A comparison is remembered by the content of the curves: it depends on settings,
+    curves, prefix length and epoch alone.
 
         mean = Σ w_k median_k;  spread = Σ w_k (q95_k - q05_k) / 3.29;  quantile_p = mean + spread·c_p
 
@@ -97,16 +96,25 @@ class Auto:
         self._fallback = _create(self._fallback_name, seed)
         self._members = [_create(name, seed) for name in self._names]
         self._on_trial = [_create(name, seed) for name in self._names]
+        self._all_up_to = max(_ALL_UP_TO, self._min_curves)
         self._curves: FloatArray = np.empty((0, 0))
+        self._learnt_from = self._curves
         self._fitted: set[int] = set()
         self._decisions: BoundedMemory[_Decision] = BoundedMemory(_REMEMBERED)
 
     def fit(self, curves: FloatArray) -> None:
-        """Keep fully trained curves (m, epochs); `predict` compares and fits members when it needs them."""
-        self._curves = checked_curves(curves, self).copy()
-        self._curves.setflags(write=False)
-        self._fallback.fit(self._curves)
-        self._fitted.clear()
+        """Keep fully trained curves (m, epochs); `predict` compares and fits members when it needs them. What
+        was fitted before is kept only where the same curves are to be learnt from."""
+        curves = checked_curves(curves, self).copy()
+        curves.setflags(write=False)
+        learnt_from = curves
+        if len(curves) > self._all_up_to:
+            learnt_from = curves[: size_on_grid(len(curves), smallest=self._all_up_to, growth=_REFIT_GROWTH)]
+        if not np.array_equal(learnt_from, self._learnt_from):
+            self._learnt_from = learnt_from
+            self._fallback.fit(learnt_from)
+            self._fitted.clear()
+        self._curves = curves
 
     def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
         """Predict from prefixes (n, e_few) at a later epoch, with quantiles. Raises ConfigError for bad
@@ -119,14 +127,14 @@ class Auto:
         chosen = np.flatnonzero(decision.weights)
         for k in chosen:
             if k not in self._fitted:
-                self._members[k].fit(self._curves)
+                self._members[k].fit(self._learnt_from)
                 self._fitted.add(int(k))
         members = [self._members[k] for k in chosen]
         mean, spread = _mixed(_quantiles(members, prefixes, at_epoch), decision.weights[chosen])
         quantiles = mean[:, None] + spread[:, None] * decision.scores
         return Prediction(
             mean=np.clip(mean, 0, 1),
-            std=spread * decision.score_std,
+            std=np.minimum(spread * decision.score_std, MAX_STD),
             quantiles=np.clip(quantiles, 0, 1),
             levels=LEVELS,
         )

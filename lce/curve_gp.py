@@ -9,7 +9,7 @@ import numpy as np
 
 from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
-from nascurve.lce._levels import LEVELS
+from nascurve.lce._levels import LEVELS, MAX_STD
 from nascurve.lce._memory import BoundedMemory, content_key, size_on_grid
 from nascurve.lce.curve_gp_calibration import STUDENT_DOF, calibration
 from nascurve.lce.curve_gp_features import IQR_OF_NORMAL, RobustScaling, describe
@@ -140,7 +140,7 @@ class CurveGP:
         quantiles = mean[:, None] + std[:, None] * fitted.scores
         return Prediction(
             mean=np.clip(mean, 0, 1),
-            std=std * fitted.score_std,
+            std=np.minimum(std * fitted.score_std, MAX_STD),
             quantiles=np.clip(quantiles, 0, 1),
             levels=LEVELS,
         )

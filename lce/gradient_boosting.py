@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nascurve import options
-from nascurve.lce._features import (
-    checked_encodings,
-    checked_kind,
-    feature_blocks,
-    late_gain,
-    matching_encodings,
-)
-from nascurve.lce._inputs import checked_curves, checked_prefixes
-from nascurve.lce.last_value import LastValue
-from nascurve.lce.lcsvr_residuals import ResidualSpread
-from nascurve.lce.predictive_distribution import with_quantiles
+from nascurve.lce._curve_learner import CurveLearner, Learnt, Sample
+from nascurve.lce._features import checked_kind, feature_blocks, late_gain
 from nascurve.simulator.types import FloatArray, Prediction
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-_log = logging.getLogger(__name__)
 _N_FOLDS = 5
 _OBJECTIVES = {"l1": "regression_l1", "l2": "regression"}
 _MAX_INT32 = 2**31 - 1
 _MAX_LEAVES = 131_072
 """LightGBM's own limit of num_leaves; its other integers are C ints."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitted:
-    boosters: list[Booster]
-    spread: ResidualSpread
 
 
 def _features(prefixes: FloatArray, encodings: FloatArray | None) -> FloatArray:
@@ -103,67 +85,39 @@ class GradientBoosting:
             "verbose": -1,
         }
         self.encoding = checked_kind(encoding, "GradientBoosting.encoding")
-        self._curves: FloatArray = np.empty((0, 0))
-        self._encodings: FloatArray | None = None
-        self._fitted: dict[tuple[int, int, bool], _Fitted] = {}
-        self._fallback = LastValue()
-        self._fallback_logged = False
+        self._learner = CurveLearner(self._learn, min_curves=self._min_curves, owner=self)
 
     def fit(self, curves: ArrayLike, encodings: ArrayLike | None = None) -> None:
         """Keep fully trained curves (m, epochs) and the encodings (m, d) of their architectures, if any;
         models are fitted when `predict` asks for one. Raises ConfigError for bad input."""
-        checked = checked_curves(curves, self).copy()
-        self._encodings = checked_encodings(encodings, len(checked), "GradientBoosting.fit")
-        self._curves = checked
-        self._fitted.clear()
-        self._fallback.fit(self._curves)
+        self._learner.fit(curves, encodings)
 
     def predict(self, prefixes: ArrayLike, at_epoch: int, encodings: ArrayLike | None = None) -> Prediction:
         """Predict from prefixes (n, e_few) at a later epoch; with `encodings` (n, d), if `fit` had some, by
         models that use them. Raises ConfigError for bad input."""
-        prefixes = checked_prefixes(prefixes, at_epoch, self)
-        n, epochs = prefixes.shape
-        encoded = matching_encodings(encodings, n, self._encodings, "GradientBoosting.predict")
-        if len(self._curves) < self._min_curves or self._curves.shape[1] < at_epoch:
-            self._log_fallback()
-            return with_quantiles(self._fallback.predict(prefixes, at_epoch))
-        if n == 0:
-            return with_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
-        key = (epochs, at_epoch, encoded is not None)
-        if key not in self._fitted:
-            self._fitted[key] = self._fit_models(*key)
-        fitted = self._fitted[key]
-        features = _features(prefixes, encoded)
-        increments = np.mean([_apply(booster, features) for booster in fitted.boosters], axis=0)
-        return fitted.spread.prediction(prefixes, np.clip(prefixes[:, -1] + increments, 0, 1))
+        return self._learner.predict(prefixes, at_epoch, encodings)
 
-    def _fit_models(self, epochs: int, at_epoch: int, encoded: bool) -> _Fitted:
+    def _learn(self, sample: Sample) -> Learnt:
         import lightgbm
 
-        seen = np.ascontiguousarray(self._curves[:, :epochs])
-        features = _features(seen, self._encodings if encoded else None)
-        truth = self._curves[:, at_epoch - 1]
-        target = truth - seen[:, -1]
+        features = _features(sample.seen, sample.encodings)
+        target = sample.target - sample.seen[:, -1]
         fold = np.arange(len(target)) % _N_FOLDS
-        held_out = seen[:, -1].copy()
-        boosters = []
+        held_out = sample.seen[:, -1].copy()
+        boosters: list[Booster] = []
         for number in range(_N_FOLDS):
             out = fold == number
             data = lightgbm.Dataset(features[~out], target[~out], params=self._params)
             booster = lightgbm.train(self._params, data, self._n_rounds)
             held_out[out] += _apply(booster, features[out])
             boosters.append(booster)
-        held_out = np.clip(held_out, 0, 1)
-        return _Fitted(boosters, ResidualSpread(seen, held_out, truth - held_out))
 
-    def _log_fallback(self) -> None:
-        if not self._fallback_logged:
-            self._fallback_logged = True
-            _log.warning(
-                "GradientBoosting predicts the last value until it has %d fully trained curves (now %d).",
-                self._min_curves,
-                len(self._curves),
-            )
+        def predict(prefixes: FloatArray, encodings: FloatArray | None) -> FloatArray:
+            ours = _features(prefixes, encodings)
+            increments = np.mean([_apply(booster, ours) for booster in boosters], axis=0)
+            return np.asarray(prefixes[:, -1] + increments)
+
+        return Learnt(predict, held_out)
 
 
 def _apply(booster: Booster, features: FloatArray) -> FloatArray:

@@ -37,7 +37,7 @@ class LastValue:
         n, epochs = prefixes.shape
         if (epochs, at_epoch) not in self._std:
             self._std[epochs, at_epoch] = self._estimate_std(epochs, at_epoch)
-        return Prediction(mean=prefixes[:, -1].copy(), std=np.full(n, self._std[epochs, at_epoch]))
+        return Prediction(mean=np.clip(prefixes[:, -1], 0, 1), std=np.full(n, self._std[epochs, at_epoch]))
 
     def _estimate_std(self, epochs: int, at_epoch: int) -> float:
         m, length = self._curves.shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,16 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nascurve import options
-from nascurve.lce._features import (
-    FEATURE_SETS,
-    checked_encodings,
-    checked_kind,
-    feature_blocks,
-    matching_encodings,
-)
-from nascurve.lce._inputs import checked_curves, checked_prefixes
-from nascurve.lce._memory import BoundedMemory, content_key
-from nascurve.lce.last_value import LastValue
+from nascurve.lce._curve_learner import CurveLearner, Learnt, Sample
+from nascurve.lce._features import FEATURE_SETS, checked_kind, feature_blocks
+from nascurve.lce._memory import BoundedMemory, size_on_grid
 from nascurve.lce.lcsvr_models import (
     CrossFitted,
     Folds,
@@ -29,44 +21,14 @@ from nascurve.lce.lcsvr_models import (
     cross_fit_svr,
     interleaved,
 )
-from nascurve.lce.lcsvr_residuals import ResidualSpread
 from nascurve.lce.lcsvr_scaling import SAME_ACC, BlockScaling, in_percent, robust_spread
 from nascurve.lce.lcsvr_search import best_by_r2, best_of_grid, paper_draws
-from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.simulator.types import FloatArray, Prediction
 
-_log = logging.getLogger(__name__)
 _N_FOLDS = 5
 _N_FOLDS_PAPER = 3
 _GROWTH = 1.5
 _REMEMBERED = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitted:
-    """What was learnt for one prefix length and one epoch."""
-
-    features: Callable[[FloatArray, FloatArray | None], FloatArray]
-    models: list[CrossFitted]
-    offset: float
-    scale: float
-    spread: ResidualSpread
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """Curves to learn from, cut to what is seen (m, e); accuracies (m,) to predict; encodings (m, d)."""
-
-    seen: FloatArray
-    target: FloatArray
-    encodings: FloatArray | None
-
-    def first(self, m: int) -> _Sample:
-        encodings = None if self.encodings is None else self.encodings[:m]
-        return _Sample(self.seen[:m], self.target[:m], encodings)
-
-    def key(self) -> bytes:
-        return content_key(self.seen, self.target, *([] if self.encodings is None else [self.encodings]))
 
 
 class LcSVR:
@@ -128,51 +90,20 @@ class LcSVR:
         self.encoding = checked_kind(encoding, "LcSVR.encoding")
         self._min_curves = options.integer("LcSVR.min_curves", min_curves, at_least=_N_FOLDS)
         self._seed = options.integer("LcSVR.seed", seed, at_least=0)
-        self._curves: FloatArray = np.empty((0, 0))
-        self._encodings: FloatArray | None = None
-        self._fitted: dict[tuple[int, int, bool], _Fitted] = {}
         self._choices: BoundedMemory[tuple[Setting, ...]] = BoundedMemory(_REMEMBERED)
-        self._fallback = LastValue()
-        self._fallback_logged = False
+        self._learner = CurveLearner(self._learn, min_curves=self._min_curves, owner=self)
 
     def fit(self, curves: ArrayLike, encodings: ArrayLike | None = None) -> None:
         """Keep fully trained curves (m, epochs) and the encodings (m, d) of their architectures, if any;
         models are fitted when `predict` asks for one. Raises ConfigError for bad input."""
-        checked = checked_curves(curves, self).copy()
-        self._encodings = checked_encodings(encodings, len(checked), "LcSVR.fit")
-        self._curves = checked
-        self._fitted.clear()
-        self._fallback.fit(self._curves)
+        self._learner.fit(curves, encodings)
 
     def predict(self, prefixes: ArrayLike, at_epoch: int, encodings: ArrayLike | None = None) -> Prediction:
         """Predict from prefixes (n, e_few) at a later epoch; with `encodings` (n, d), if `fit` had some, by
         a model that uses them. Raises ConfigError for bad input."""
-        prefixes = checked_prefixes(prefixes, at_epoch, self)
-        n = len(prefixes)
-        encoded = matching_encodings(encodings, n, self._encodings, "LcSVR.predict")
-        if len(self._curves) < self._min_curves or self._curves.shape[1] < at_epoch:
-            self._log_fallback(at_epoch)
-            return with_quantiles(self._fallback.predict(prefixes, at_epoch))
-        if not n:
-            return with_quantiles(Prediction(mean=np.empty(0), std=np.empty(0)))
-        key = (prefixes.shape[1], at_epoch, encoded is not None)
-        if key not in self._fitted:
-            self._fitted[key] = self._learn(*key)
-        fitted = self._fitted[key]
-        mean = np.full(n, fitted.offset)
-        if fitted.models:
-            features = fitted.features(prefixes, encoded)
-            mean += fitted.scale * np.mean([model.predict(features) for model in fitted.models], axis=0)
-        if self._increment:
-            mean += prefixes[:, -1]
-        return fitted.spread.prediction(prefixes, np.clip(mean, 0, 1))
+        return self._learner.predict(prefixes, at_epoch, encodings)
 
-    def _learn(self, epochs: int, at_epoch: int, encoded: bool) -> _Fitted:
-        sample = _Sample(
-            seen=np.ascontiguousarray(self._curves[:, :epochs]),
-            target=self._curves[:, at_epoch - 1].copy(),
-            encodings=self._encodings if encoded else None,
-        )
+    def _learn(self, sample: Sample) -> Learnt:
         task = self._task(sample)
         folds = self._folds(len(sample.target))
         models: list[CrossFitted] = []
@@ -184,16 +115,20 @@ class LcSVR:
                 fits = [cross_fit_svr(task.X, task.y, folds, s, refit=self._paper) for s in settings]
                 models = [fit for fit in fits if fit is not None]
         offset = task.offset if models else task.mean
-        held_out = np.full(len(sample.target), offset)
-        if models:
-            held_out += task.scale * np.mean([model.held_out for model in models], axis=0)
-        if self._increment:
-            held_out += sample.seen[:, -1]
-        held_out = np.clip(held_out, 0, 1)
-        spread = ResidualSpread(sample.seen, held_out, sample.target - held_out)
-        return _Fitted(task.features, models, offset, task.scale, spread)
 
-    def _task(self, sample: _Sample) -> _Task:
+        def accuracies(outputs: list[FloatArray], prefixes: FloatArray) -> FloatArray:
+            values = np.full(len(prefixes), offset)
+            if outputs:
+                values += task.scale * np.mean(outputs, axis=0)
+            return values + prefixes[:, -1] if self._increment else values
+
+        def predict(prefixes: FloatArray, encodings: FloatArray | None) -> FloatArray:
+            features = task.features(prefixes, encodings)
+            return accuracies([model.predict(features) for model in models], prefixes)
+
+        return Learnt(predict, accuracies([model.held_out for model in models], sample.seen))
+
+    def _task(self, sample: Sample) -> _Task:
         blocks = feature_blocks(sample.seen, self._feature_set)
         scaling = in_percent if self._paper else BlockScaling(blocks, sample.encodings)
         target = sample.target - sample.seen[:, -1] if self._increment else sample.target
@@ -213,32 +148,20 @@ class LcSVR:
     def _folds(self, m: int) -> Folds:
         return contiguous(m, _N_FOLDS_PAPER) if self._paper else interleaved(m, _N_FOLDS)
 
-    def _choose(self, sample: _Sample) -> tuple[Setting, ...]:
+    def _choose(self, sample: Sample) -> tuple[Setting, ...]:
         """The settings for these curves, looked up where they were chosen before."""
         if not self._paper:
-            m = self._min_curves
-            while int(m * _GROWTH) <= len(sample.target):
-                m = int(m * _GROWTH)
+            m = size_on_grid(len(sample.target), smallest=self._min_curves, growth=_GROWTH)
             sample = sample.first(m)
         return self._choices.get(sample.key(), lambda: self._search(sample))
 
-    def _search(self, sample: _Sample) -> tuple[Setting, ...]:
+    def _search(self, sample: Sample) -> tuple[Setting, ...]:
         task = self._task(sample)
         folds = self._folds(len(task.y))
         if self._paper:
             return best_by_r2(task.X, task.y, folds, paper_draws(self._n_draws, self._seed))
         base = sample.seen[:, -1] / task.scale if self._increment else np.zeros_like(task.y)
         return best_of_grid(task.X, task.y, folds, base)
-
-    def _log_fallback(self, at_epoch: int) -> None:
-        if not self._fallback_logged:
-            self._fallback_logged = True
-            _log.warning(
-                "LcSVR predicts the last value until it has %d fully trained curves of %d epochs (now %d).",
-                self._min_curves,
-                at_epoch,
-                len(self._curves) if self._curves.shape[1] >= at_epoch else 0,
-            )
 
 
 @dataclass(frozen=True, slots=True)

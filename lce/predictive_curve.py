@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve import options
+from nascurve.errors import ConfigError
+from nascurve.lce._inputs import checked_prefixes
 from nascurve.lce._levels import LEVELS
 from nascurve.lce._prediction import checked_prediction
 from nascurve.lce.predictive_distribution import with_quantiles
@@ -51,10 +53,13 @@ def predictive_curve(
 
     Raises ConfigError for bad input, ProtocolError when the extrapolator misbehaves.
     """
-    n, seen = np.asarray(prefixes).shape
-    last = options.integer("until_epoch", until_epoch, at_least=seen + 1)
+    prefixes = checked_prefixes(prefixes, until_epoch, extrapolator)
+    n, seen = prefixes.shape
+    last = int(until_epoch)
     wanted = range(seen + 1, last + 1) if epochs is None else epochs
     asked = [options.integer("epochs", epoch, at_least=seen + 1, at_most=last) for epoch in wanted]
+    if asked != sorted(set(asked)):
+        raise ConfigError(f"epochs: expected them in ascending order, each once, got {list(wanted)!r:.200}.")
     all_at_once: Any = getattr(extrapolator, "predict_curve", None)
     if all_at_once is not None and encodings is None:
         whole = all_at_once(prefixes, last)
@@ -63,13 +68,14 @@ def predictive_curve(
         more = () if encodings is None else (encodings,)
         predictions = [extrapolator.predict(prefixes, epoch, *more) for epoch in asked]
     sound = [checked_prediction(prediction, n, extrapolator) for prediction in predictions]
+    if not sound:
+        nothing = np.empty((n, 0))
+        return PredictiveCurves(
+            epochs=np.empty(0, np.intp), mean=nothing, std=nothing, quantiles=np.empty((n, 0, len(LEVELS)))
+        )
     return PredictiveCurves(
         epochs=np.array(asked, dtype=np.intp),
-        mean=_columns([prediction.mean for prediction in sound], n),
-        std=_columns([prediction.std for prediction in sound], n),
+        mean=np.stack([prediction.mean for prediction in sound], axis=1),
+        std=np.stack([prediction.std for prediction in sound], axis=1),
         quantiles=np.stack([np.clip(np.asarray(with_quantiles(p).quantiles), 0, 1) for p in sound], axis=1),
     )
-
-
-def _columns(values: Sequence[FloatArray], n: int) -> FloatArray:
-    return np.stack(values, axis=1) if values else np.empty((n, 0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from nascurve import options
 from nascurve.lce._inputs import checked_curves, checked_prefixes
-from nascurve.lce._levels import LEVELS
+from nascurve.lce._levels import LEVELS, MAX_STD
 from nascurve.lce.last_value import LastValue
 from nascurve.lce.predictive_distribution import with_quantiles
 from nascurve.lce.wpm_parts.bank import ShapeBank
@@ -133,7 +133,7 @@ class WPM:
             if learnt is not None:
                 correction = learnt.correction(epoch)
                 answers = correction.apply(prefixes, quantiles[0, i], answers)
-                spread = correction.stretch * spread
+                spread = np.minimum(correction.stretch * spread, MAX_STD)
             mean = answers[:, 1:4] @ np.array([0.25, 0.5, 0.25])
             predictions.append(
                 Prediction(mean=mean, std=spread.copy(), quantiles=answers.copy(), levels=LEVELS)

@@ -18,13 +18,17 @@ from nascurve.lce.predictive_distribution import PredictiveDistribution
 from nascurve.lce.wpm_families import FAMILIES
 from nascurve.lce.wpm_mcmc_model import SAMPLERS, CombinationModel
 from nascurve.lce.wpm_mcmc_posterior import NOT_SAMPLED, Diagnostics, Posterior
-from nascurve.lce.wpm_mcmc_start import epochs_to_drop, start_of
+from nascurve.lce.wpm_mcmc_start import MAX_ACC_AT_LIMIT, epochs_to_drop, start_of
 from nascurve.simulator.types import FloatArray, Prediction
 
 _LOG = logging.getLogger(__name__)
 _MIN_EPOCHS = 4
 """Below this the families with four parameters are not determined."""
 _R_HAT_LIMIT = 1.05
+_BISECTIONS = 45
+_WALL_SLACK = 0.01
+"""Five standard deviations of the soft walls. Draws of f(x_lim) beyond are of a chain that began there and
+never came back: in the source they have prior 0."""
 _N_KEPT = 64
 """Posteriors that are kept: each takes about draws·chains·50·8 bytes."""
 
@@ -36,7 +40,8 @@ class WPMMCMC:
     L-BFGS-B). It is dropped when that fails, when f(x_lim) is not finite or outside [0, 100], or when
     f(x_lim) < f(2) (soft monotonicity). The posterior of the rest is sampled from there with PyMC; x_lim is
     the predicted epoch. Predictions are of the accuracy that will be observed: mean of f, std and quantiles
-    (at LEVELS) of f with its noise, over all draws; mean and quantiles clipped to [0, 1].
+    (at LEVELS) of f with its noise, over all draws; mean and quantiles clipped to [0, 1]. Draws for which
+    f is not finite, or f(x_lim) outside [0, 100] by more than .01, are left out.
 
     `fit` learns nothing, as in the source, where each curve stands alone: the curves only serve the fallback
     `LastValue`, for prefixes of fewer than 4 epochs and those for which all families are dropped.
@@ -138,6 +143,11 @@ class WPMMCMC:
             posterior, _ = self._posterior(curve, x_lim)
             if posterior is not None:
                 values, noise_std = posterior.curve(epochs), posterior.noise_std
+                sound = np.isfinite(values).all(axis=1)  # a power may overflow before x_lim
+                sound &= np.abs(values[:, -1] - MAX_ACC_AT_LIMIT / 2) <= MAX_ACC_AT_LIMIT / 2 + _WALL_SLACK
+                if not sound.any():
+                    continue
+                values, noise_std = values[sound], noise_std[sound]
                 means[:, row] = values.mean(axis=0)
                 stds[:, row] = np.sqrt(values.var(axis=0) + (noise_std**2).mean())
                 for place in range(len(epochs)):
@@ -195,17 +205,16 @@ class WPMMCMC:
 
 def mixture_quantiles(means: FloatArray, noise_std: FloatArray) -> FloatArray:
     """Quantiles at LEVELS of the equal mixture of normal distributions (S,): (len(LEVELS),)."""
-    from scipy.optimize import brentq
     from scipy.special import ndtr, ndtri
 
-    at = np.asarray(ndtri(LEVELS))
-    bounds = means[:, np.newaxis] + noise_std[:, np.newaxis] * at  # each component's own quantiles
-    return np.array(
-        [
-            low if low == high else brentq(lambda v, p=p: ndtr((v - means) / noise_std).mean() - p, low, high)
-            for p, low, high in zip(LEVELS, bounds.min(axis=0), bounds.max(axis=0), strict=True)
-        ]
-    )
+    levels = np.array(LEVELS)
+    bounds = means[:, np.newaxis] + noise_std[:, np.newaxis] * ndtri(levels)  # each component's own quantiles
+    low, high = bounds.min(axis=0), bounds.max(axis=0)
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_below = ndtr((middle[:, np.newaxis] - means) / noise_std).mean(axis=1) < levels
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    return np.asarray(0.5 * (low + high))
 
 
 def _checked_families(names: Sequence[str] | None) -> list[str]:

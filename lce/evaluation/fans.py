@@ -1,5 +1,4 @@
-"""Predicted fans over real curves: what an extrapolator says of runs that it predicts well, fairly and
-badly."""
+"""Predicted fans over real curves: what an extrapolator says of the course that some runs take."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from nascurve.lce.predictive_curve import predictive_curve
 from nascurve.simulator.types import FloatArray
 
 SHOWN = (0.05, 0.25, 0.5, 0.75, 0.9, 0.97)
-"""Shares of the test runs whose last accuracy was predicted better than the shown one's."""
+"""Which test runs are shown: shares of those whose accuracy changes less than the shown one's."""
 _SHARE = 0.2
 _N_EPOCHS = 12
 
@@ -24,8 +23,8 @@ _N_EPOCHS = 12
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fans:
     """Real curves (k, E) and the quantiles (k, E', 5) at `LEVELS` that were predicted for the later `epochs`
-    (E',) after `prefix` epochs and `fit_curves` fitted curves. rank: (k,), share of the test runs that were
-    predicted better."""
+    (E',) after `prefix` epochs and `fit_curves` fitted curves. rank: (k,), share of the test runs whose
+    accuracy changes less from the prefix to the last epoch."""
 
     prefix: int
     fit_curves: int
@@ -36,21 +35,16 @@ class Fans:
 
     @classmethod
     def of(cls, build: Build, curves: CurveSet, split: Split, settings: EvaluationSettings) -> Fans:
-        """Of a split's test runs, chosen by the absolute error of the predicted mean at the last epoch; with
-        the largest number of fitted curves and the prefix nearest to 20 % of the epochs."""
+        """Of test runs of a split, chosen by how much accuracy changes from the prefix to the last epoch:
+        the same for every extrapolator. With the largest number of fitted curves and the prefix nearest to
+        20 % of the epochs."""
         prefix = min(settings.prefixes, key=lambda epochs: abs(epochs - _SHARE * settings.at_epoch))
         n_fit = settings.fit_curves[-1]
+        tested = curves.curves[split.test]
+        change = np.abs(tested[:, -1] - tested[:, prefix - 1])
+        places = np.unique([round(share * (len(change) - 1)) for share in SHOWN])
+        shown = split.test[np.argsort(change, kind="stable")[places]]
         extrapolator, encodings = fit_extrapolator(build, curves, split.fit[:n_fit])
-        last = predictive_curve(
-            extrapolator,
-            np.ascontiguousarray(curves.curves[split.test, :prefix]),
-            settings.at_epoch,
-            epochs=[settings.at_epoch],
-            encodings=encodings(split.test),
-        )
-        error = np.abs(last.mean[:, 0] - curves.curves[split.test, -1])
-        places = np.unique([round(share * (len(error) - 1)) for share in SHOWN])
-        shown = split.test[np.argsort(error, kind="stable")[places]]
         n_epochs = min(_N_EPOCHS, settings.at_epoch - prefix)
         epochs = np.unique(np.linspace(prefix + 1, settings.at_epoch, n_epochs).round().astype(int))
         fan = predictive_curve(
@@ -66,5 +60,5 @@ class Fans:
             curves=curves.curves[shown],
             epochs=fan.epochs,
             quantiles=fan.quantiles,
-            rank=places / max(len(error) - 1, 1),
+            rank=places / max(len(change) - 1, 1),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,8 @@ from nascurve import options
 from nascurve.errors import ConfigError
 from nascurve.lce._epochs import checked_setting, resolve
 
-PREFIXES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75)
-FIT_CURVES = (0, 20, 100)
 RUNS = ("one", "all")
+TEST_ON = ("all", "reporting", "development")
 SCORES_VERSION = 1
 """Raise it when splits or scores mean something else, so that kept results are not mixed with new ones."""
 MIN_TEST = 10
@@ -26,7 +26,10 @@ class EvaluationSettings:
 
     at_epoch: the epoch that is predicted. prefixes: epochs seen, ascending. fit_curves: numbers of fitted
         curves, ascending. max_test: architectures of a test set at most. runs: "one" run of each tested
-        architecture, drawn, or "all" of its runs. seed: of the splits.
+        architecture, drawn, or "all" of its runs. test_on: "all" architectures, or those of the "reporting"
+        or the "development" half alone (`halves`); fitted ones come from both, whatever it is.
+        min_final_acc: runs that end below it are in neither the fitted nor the tested ones; None: all count.
+        seed: of the splits.
     """
 
     at_epoch: int
@@ -34,6 +37,8 @@ class EvaluationSettings:
     fit_curves: tuple[int, ...]
     max_test: int
     runs: str
+    test_on: str
+    min_final_acc: float | None
     seed: int
 
     @classmethod
@@ -43,21 +48,21 @@ class EvaluationSettings:
         max_epochs: int,
         fidelities: tuple[int, ...] | None = None,
         at_epoch: Any = None,
-        prefixes: Any = PREFIXES,
-        fit_curves: Any = FIT_CURVES,
+        prefixes: Any = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75),
+        fit_curves: Any = (0, 20, 100),
         max_test: Any = 1000,
         runs: Any = "one",
+        test_on: Any = "all",
+        min_final_acc: Any = None,
         seed: Any = 0,
     ) -> EvaluationSettings:
-        """Check them for curves of `max_epochs` epochs, measured at `fidelities` (None: at all). An epoch may
-        be given as a fraction of `max_epochs` in (0, 1); fractions that mean the same epoch count once.
-        Raises ConfigError."""
+        """Check them for curves of `max_epochs` epochs, measured at `fidelities` (None: at all). `at_epoch`
+        may be given as a fraction of `max_epochs` in (0, 1), prefixes as fractions of the predicted epoch;
+        fractions that mean the same epoch count once. Raises ConfigError."""
         last = max_epochs if at_epoch is None else _epoch("at_epoch", at_epoch, max_epochs, fidelities)
         if last > max_epochs:
             raise ConfigError(f"at_epoch: expected at most the last epoch, {max_epochs}, got {last}.")
-        seen = sorted(
-            {_epoch("prefixes", value, max_epochs, fidelities) for value in _list("prefixes", prefixes)}
-        )
+        seen = sorted({_epoch("prefixes", value, last, fidelities) for value in _list("prefixes", prefixes)})
         if seen[-1] >= last:
             raise ConfigError(
                 f"prefixes: expected epochs before {last}, the one that is predicted, got {seen[-1]}."
@@ -71,8 +76,18 @@ class EvaluationSettings:
             fit_curves=tuple(sorted(fitted)),
             max_test=options.integer("max_test", max_test, at_least=MIN_TEST),
             runs=options.choice("runs", runs, RUNS),
+            test_on=options.choice("test_on", test_on, TEST_ON),
+            min_final_acc=None
+            if min_final_acc is None
+            else options.real("min_final_acc", min_final_acc, at_least=0, at_most=1),
             seed=options.integer("seed", seed, at_least=0),
         )
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """What `read` takes where nothing is given: option -> value."""
+        parameters = inspect.signature(cls.read).parameters.values()
+        return {one.name: one.default for one in parameters if one.name not in ("max_epochs", "fidelities")}
 
     def describe(self) -> dict[str, Any]:
         """Plain values, with the version of the scores."""
@@ -83,6 +98,8 @@ class EvaluationSettings:
             "fit_curves": list(self.fit_curves),
             "max_test": self.max_test,
             "runs": self.runs,
+            "test_on": self.test_on,
+            "min_final_acc": self.min_final_acc,
             "seed": self.seed,
         }
 
@@ -95,7 +112,12 @@ def _list(name: str, value: Any) -> list[Any]:
 
 
 def _epoch(name: str, value: Any, max_epochs: int, fidelities: tuple[int, ...] | None) -> int:
-    epoch = resolve(checked_setting(value, name), max_epochs, fidelities)
+    setting = checked_setting(value, name)
+    if isinstance(setting, float) and not [e for e in fidelities or (1,) if e < max_epochs]:
+        raise ConfigError(
+            f"{name}: expected curves with an epoch before the last, {max_epochs}; none was measured."
+        )
+    epoch = resolve(setting, max_epochs, fidelities)
     if fidelities is not None and epoch not in fidelities:
         raise ConfigError(f"{name}: expected epochs that were measured, {list(fidelities)}, got {epoch}.")
     return epoch

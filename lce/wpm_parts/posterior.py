@@ -68,36 +68,48 @@ class LinearModel:
         scatter = centred**2 @ self._weights
         self._projection = np.ascontiguousarray((centred * self._weights).T)  # (e, K)
         self._precision = (scatter[:, np.newaxis] + _RATIOS**-2.0).ravel()  # (K·R,) of a, in units of 1/σ²
+        self._variance = 1 / self._precision
+        self._slope_scale = np.sqrt(self._variance)
         self._log_occam = -0.5 * (np.log(self._precision) + np.tile(2 * np.log(_RATIOS), len(bank)))
         self.log_prior = np.repeat(bank.log_prior, len(_RATIOS)) - math.log(len(_RATIOS))
+        self._ahead: tuple[int, tuple[FloatArray, FloatArray]] | None = None
 
     def condition(self, prefixes: FloatArray) -> Conditioned:
         """The regressions of prefixes (n, e)."""
         level = prefixes @ self._weights / self._total
         centred = prefixes - level[:, np.newaxis]
         product = np.repeat(centred @ self._projection, len(_RATIOS), axis=1)  # (n, K·R)
-        slope = product / self._precision
+        slope = product * self._variance
         product *= slope
-        scatter = np.maximum((centred**2 @ self._weights)[:, np.newaxis] - product, 0)
+        scatter = np.subtract((centred**2 @ self._weights)[:, np.newaxis], product, out=product)
+        np.maximum(scatter, 0, out=scatter)
         scatter *= 0.5
         scatter += self._prior_scatter
-        noise = np.sqrt(scatter * (2 / self.dof))
         log_likelihood = np.log(scatter)
         log_likelihood *= -0.5 * self.dof
         log_likelihood += self._log_occam
-        slope_std = noise / np.sqrt(self._precision)
+        scatter *= 2 / self.dof
+        noise = np.sqrt(scatter, out=scatter)
+        slope_std = noise * self._slope_scale
         log_mass, shift = self._signs(slope / slope_std)
         log_likelihood += log_mass
+        shift *= slope_std
+        slope += shift
         return Conditioned(
             model=self,
             level=level,
-            slope=slope + shift * slope_std,
+            slope=slope,
             noise=noise,
             log_likelihood=log_likelihood,
         )
 
     def ahead(self, at_epoch: int) -> tuple[FloatArray, FloatArray]:
         """For `at_epoch`: g - ḡ of each component (K·R,), and the predictive variance over σ²."""
+        if self._ahead is None or self._ahead[0] != at_epoch:
+            self._ahead = (at_epoch, self._compute_ahead(at_epoch))
+        return self._ahead[1]
+
+    def _compute_ahead(self, at_epoch: int) -> tuple[FloatArray, FloatArray]:
         shift = self._bank.at(np.array([float(at_epoch)]))[:, 0] - self._shape_mean
         shift = np.repeat(shift, len(_RATIOS))
         variance = 1 / self._last_precision + 1 / self._total + shift**2 / self._precision
@@ -107,8 +119,11 @@ class LinearModel:
         """log of the prior weight of the signs that a can have, and the shift of its mean in its own scales,
         for a ~ t(z, 1) before signs are weighed."""
         log_mass, shift = _sign_tables(self.dof, self._decline)
-        index = (z * (_TABLE / 2 / _TABLE_END) + (_TABLE / 2 + 0.5)).clip(0, _TABLE).astype(np.intp)
-        return log_mass[index], shift[index]
+        place = z * (_TABLE / 2 / _TABLE_END)
+        place += _TABLE / 2 + 0.5
+        np.clip(place, 0, _TABLE, out=place)
+        index = place.astype(np.intp)
+        return log_mass.take(index), shift.take(index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,9 +157,11 @@ class Conditioned:
     def mixture(self, weights: FloatArray, at_epoch: int) -> StudentMixture:
         """The predictive distribution of the accuracy at `at_epoch`."""
         shift, variance = self.model.ahead(at_epoch)
+        location = self.slope * shift
+        location += self.level[:, np.newaxis]
         return StudentMixture(
             weight=weights,
-            location=self.level[:, np.newaxis] + self.slope * shift,
+            location=location,
             scale=self.noise * np.sqrt(variance),
             dof=self.model.dof,
         )
@@ -152,11 +169,12 @@ class Conditioned:
 
 @lru_cache(maxsize=64)
 def _sign_tables(dof: float, decline: float) -> tuple[FloatArray, FloatArray]:
-    from scipy.special import stdtr
-    from scipy.stats import t
+    from scipy.special import gammaln, stdtr
 
     z = np.linspace(-_TABLE_END, _TABLE_END, _TABLE + 1)
     positive = stdtr(dof, z)
     mass = (1 - decline) * positive + decline * (1 - positive)
-    tail = t.pdf(z, dof) * (dof + z**2) / (dof - 1)  # the integral of u·t(u) over u > -z
+    log_unit = gammaln((dof + 1) / 2) - gammaln(dof / 2) - 0.5 * math.log(dof * math.pi)
+    density = np.exp(log_unit - 0.5 * (dof + 1) * np.log1p(z**2 / dof))
+    tail = density * (dof + z**2) / (dof - 1)  # the integral of u·t(u) over u > -z
     return np.log(2 * np.maximum(mass, 1e-300)), (1 - 2 * decline) * tail / np.maximum(mass, 1e-300)

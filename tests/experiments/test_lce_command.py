@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from nascurve.experiments.lce_evaluate_summary import metrics_frame, paired_fram
 from nascurve.experiments.lce_evaluate_table import format_evaluation
 from nascurve.experiments.usage import UsageError
 from nascurve.lce.evaluation import fans as fans_module
+from nascurve.lce.evaluation.halves import is_reporting
+from nascurve.lce.evaluation.settings import EvaluationSettings
 from tests.official_data import real_sample
 
 E = 12
@@ -74,7 +77,7 @@ def test_tables_and_what_is_printed(logs: Path, tmp_path: Path, capsys: pytest.C
     assert cli(args(logs, out)) == 0
     captured = capsys.readouterr()
     assert (
-        "mine: 49 runs of 49 architectures, 12 epochs; 1 runs without an accuracy after epoch 12"
+        "mine: 49 runs of 49 architectures, 12 epochs; left out: 1 runs without an accuracy after epoch 12"
         in captured.err
     )
     metrics = pd.read_csv(out / "metrics.csv")
@@ -103,6 +106,28 @@ def test_tables_and_what_is_printed(logs: Path, tmp_path: Path, capsys: pytest.C
     assert "curves/s" in captured.out
     assert "Paired differences to last_value" in captured.out
     assert "metrics.csv, splits.csv, paired.csv" in captured.err
+
+
+def test_one_half_and_only_runs_that_learnt(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = pd.read_csv(logs)
+    final = values["12"]
+    names = values["architecture"][final >= 0.42]
+    n_half = sum(is_reporting([name]) for name in names)
+    out = tmp_path / "out"
+    assert cli(args(logs, out, "test_on=reporting", "min_final_acc=.42")) == 0
+    err = capsys.readouterr().err
+    assert f"{len(names)} runs of {len(names)} architectures" in err
+    assert f"{(final < 0.42).sum()} runs below min_final_acc" in err
+    assert (
+        f"each tests {-(-n_half // 2)} of {n_half} architectures of the reporting half and fits up to 8"
+        in err
+    )
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["experiment"]["evaluation"]["test_on"] == "reporting"
+    assert config["reference"]["reporting_architectures"] == n_half
+    assert set(pd.read_csv(out / "splits.csv")["n_test"]) == {-(-n_half // 2)}
 
 
 def test_the_same_numbers_again_and_as_markdown(
@@ -234,6 +259,8 @@ def test_another_configuration_is_refused_with_the_difference(
     for change, text in (
         ("seed=1", "evaluation.seed: 0 there, 1 now"),
         ("prefixes=[4]", "evaluation.prefixes: [3, 6] there, [4] now"),
+        ("test_on=development", "evaluation.test_on: all there, development now"),
+        ("min_final_acc=.5", "evaluation.min_final_acc: None there, 0.5 now"),
         ("extrapolator_options.power_law.recency=0.5", "power_law.options.recency: 1.0 there, 0.5 now"),
     ):
         assert cli(args(logs, out, change)) == 1
@@ -246,6 +273,17 @@ def test_another_configuration_is_refused_with_the_difference(
     assert "results on other data" in capsys.readouterr().err
     assert cli(args(logs, out, "overwrite=true", "seed=1")) == 0
     assert len(list(out.glob("cache/*/*.json"))) == 6
+
+
+def test_labels_never_share_what_is_kept(logs: Path, tmp_path: Path) -> None:
+    labels = [".", "..", "a", ".a", "a/b", "a_b", "../x"]
+    entries = ",".join(
+        f"{{id: power_law, label: '{label}', recency: {place}.0}}" for place, label in enumerate(labels)
+    )
+    out = tmp_path / "out"
+    assert cli(args(logs, out, f"extrapolators=[{entries}]", "splits=1")) == 0
+    assert len(list((out / "cache").glob("*/split-0000.json"))) == len(labels)
+    assert len(list(tmp_path.rglob("split-0000.json"))) == len(labels), "and nowhere else"
 
 
 def test_a_folder_of_something_else_is_left_alone(
@@ -268,12 +306,19 @@ def test_a_folder_of_something_else_is_left_alone(
         (["source=logs", "source.n=1"], ConfigError, r"source\.n: source=logs has no options"),
         (["source=pocket201"], UnknownIdError, "Did you mean 'pocket201-mnist'"),
         (["source=[a]"], UsageError, "takes one id"),
+        (["source=nbnlp", "data=x", "source.data_dir=y"], ConfigError, r"short for source\.data_dir"),
         (["data=x"], ConfigError, "pocket201-mnist has no option data_dir"),
         (["extrapolators=[]"], ConfigError, "extrapolators: expected a list"),
         (["extrapolators=[lastvalue]"], UnknownIdError, "Did you mean 'last_value'"),
         (["extrapolators=[none]"], UnknownIdError, "No extrapolator is called 'none'"),
         (["extrapolators=[3]"], ConfigError, "extrapolators: expected an id, or a mapping"),
         (["extrapolators=[{label: x}]"], ConfigError, "extrapolators: expected an id, or a mapping"),
+        (["extrapolators=[{id: power_law, label: ''}]"], ConfigError, "a label of 1 to 60 printable"),
+        (
+            ['extrapolators=[{id: power_law, label: "a\tb"}]'],
+            ConfigError,
+            r"printable characters, got 'a\\tb'",
+        ),
         (["extrapolators=[power_law,power_law]"], ConfigError, "stands there more than once"),
         (["extrapolators=[{id: power_law, recency: -1}]"], ConfigError, r"PowerLaw\.recency"),
         (["extrapolators=[{id: power_law, x: 1}]"], ConfigError, "power_law has no option 'x'"),
@@ -301,9 +346,14 @@ def test_help_and_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli(["lce", "evaluate", "--help"]) == 0
     text = capsys.readouterr().out
     assert "usage: nascurve lce evaluate" in text
-    from nascurve.experiments.lce_evaluate import DEFAULTS
+    from nascurve.experiments.lce_evaluate_options import DEFAULTS
+    from nascurve.experiments.overrides import parse_overrides
 
-    assert all(f"{name}=" in text for name in DEFAULTS)
+    shown = dict(re.findall(r"(?m)^  (?:splits=20 +)?(\w+)=(\S+)", text)) | {"splits": "20"}
+    for name, value in {**DEFAULTS, **EvaluationSettings.defaults()}.items():
+        if name != "data":
+            (override,) = parse_overrides([f"{name}={shown[name]}"], command="test")
+            assert override.value() == (list(value) if isinstance(value, tuple) else value), name
     assert cli(["lce", "evalute"]) == 2
     assert "Did you mean 'evaluate'?" in capsys.readouterr().err
     cli(["--help"])
@@ -317,7 +367,8 @@ def test_logs_in_three_formats(tmp_path: Path) -> None:
     values = curves(6)
     values[2, 4] = np.nan
     names = ["a", "b", "b", "c", "d", "e"]
-    write_csv(tmp_path / "1.csv", values, names)
+    text = write_csv(tmp_path / "1.csv", values, names).read_text("utf-8").replace("\nc,", "\n c ,")
+    (tmp_path / "1.csv").write_text(text, "utf-8-sig")  # spaces and byte order mark, as of Excel
     np.savez(tmp_path / "2.npz", architecture=np.array(names), val_acc=values[:, :5])
     lists = [[None if np.isnan(x) else float(x) for x in row] for row in values]
     lists[5] = lists[5][:7]
@@ -356,6 +407,7 @@ def test_logs_in_three_formats(tmp_path: Path) -> None:
         ("a.csv", "architecture,1,2\nx,,\n", "run 1: expected at least one accuracy"),
         ("a.csv", "architecture,1,2\n,0.1,0.2\n", "name of each run's architecture"),
         ("a.csv", "architecture,1\nx\xff,0.1\n", "Cannot read"),
+        ("a.csv", "architecture,1,2\nx,0_1,0.2\n", "got '0_1'"),
         ("a.npz", "no archive", "Cannot read"),
         ("a.parquet", "no parquet", "Cannot read"),
         ("a.json", "{}", "got the suffix '.json'"),
@@ -375,7 +427,14 @@ def test_arrays_and_columns_of_a_wrong_kind(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", architecture=np.array(["x"]))
     pd.DataFrame({"architecture": ["x"], "acc": [[0.1]]}).to_parquet(tmp_path / "e.parquet")
     pd.DataFrame({"architecture": ["x"], "val_acc": [["good"]]}).to_parquet(tmp_path / "f.parquet")
+    pd.DataFrame({"architecture": ["x"], "val_acc": ["1"]}).to_parquet(tmp_path / "g.parquet")
+    pd.DataFrame({"architecture": ["x"], "val_acc": [[True]]}).to_parquet(tmp_path / "h.parquet")
+    pd.DataFrame({"architecture": ["x"], "val_acc": [[[0.1]]]}).to_parquet(tmp_path / "i.parquet")
+    with (tmp_path / "j.npz").open("wb") as file:
+        np.save(file, np.zeros((1, 2)))
     for name, text in (
+        *((f"{name}.parquet", "lists of numbers") for name in "ghi"),
+        ("j.npz", "Cannot read"),
         ("a.npz", "numbers val_acc"),
         ("b.npz", "architectures as text, got 1"),
         ("c.npz", "Cannot read"),
@@ -401,6 +460,11 @@ def test_a_benchmark_with_encodings(tmp_path: Path) -> None:
     encoded = found.encodings[benchmark.space.encodings[0]]
     arch = next(a for a in benchmark.space.all() if benchmark.space.key(a) == found.keys[7])  # type: ignore[attr-defined]
     assert np.array_equal(encoded[7], benchmark.space.encode([arch])[0])
+    names: dict[str, list[str]] = {}
+    for one in benchmark.space.all():  # type: ignore[attr-defined]
+        names.setdefault(benchmark.space.key(one), []).append(str(one))
+    assert max(len(names[key]) for key in found.keys) > 1
+    assert found.reporting.tolist() == [is_reporting(names[key]) for key in found.keys]
     mine = found.curves[found.architecture == 7]
     assert np.array_equal(mine[0], benchmark.query(arch, seed=0).val_acc)
     assert dataclasses.replace(runs, keys=list(runs.keys)).sha256 == runs.sha256
@@ -453,7 +517,7 @@ def test_paired_differences_by_hand() -> None:
     splits = frame(
         {"last_value": [0.5, 0.6, 0.7, 0.6], "a": [0.6, 0.7, 0.8, 0.71], "b": [0.5, 0.6, 0.7, 0.6]}
     )
-    paired = paired_frame(splits, n_architectures=90, n_test=30)
+    paired = paired_frame(splits, n_testable=90, n_test=30)
     tau = paired[paired["metric"] == "tau"].set_index(["against", "extrapolator"])
     assert set(tau.index) == {("best", "last_value"), ("best", "b"), ("last_value", "a"), ("last_value", "b")}
     assert set(tau.loc["best", "reference"]) == {"a"}
@@ -477,7 +541,7 @@ def test_one_split_has_no_error() -> None:
     splits = frame({"last_value": [0.5], "a": [0.6]})
     metrics = metrics_frame(splits)
     assert metrics["tau_se"].isna().all()
-    paired = paired_frame(splits, n_architectures=90, n_test=30)
+    paired = paired_frame(splits, n_testable=90, n_test=30)
     assert paired["p"].isna().all()
     assert " 0.600 *" in format_evaluation(metrics, paired, markdown=False)
 

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from nascurve import registry
 from nascurve.errors import ConfigError, ProtocolError, UnknownIdError
+from nascurve.lce import auto as auto_module
 from nascurve.lce._levels import LEVELS
 from nascurve.lce.auto import PRIOR, Auto
 from nascurve.lce.auto_stacking import pruned, stacking_weights
@@ -121,6 +122,7 @@ def test_the_interval_is_right_though_the_member_is_wrong_about_its_own(
 
 
 def test_between_comparisons_only_chosen_members_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_module, "_ALL_UP_TO", 100)
     made = plant(monkeypatch, good=lambda: Planted(0.5), bad=lambda: Planted(3.0))
     auto = Auto(members=["good", "bad"], fallback="last_value", min_curves=10, n_folds=4)
     known = halved(45)
@@ -134,10 +136,27 @@ def test_between_comparisons_only_chosen_members_are_fitted(monkeypatch: pytest.
     assert good_on_trial.fits == bad_on_trial.fits == [7, 7, 8, 8, 15, 15, 15, 15, 30, 30, 30, 30]
 
 
+def test_of_many_curves_as_many_as_a_grid_says_are_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_module, "_ALL_UP_TO", 100)
+    monkeypatch.setattr(auto_module, "_REFIT_GROWTH", 1.1)
+    made = plant(monkeypatch, good=lambda: Planted(0.5))
+    auto = Auto(members=["good"], fallback="last_value")
+    known = halved(125)
+    for m in (94, 97, 100, 103, 109, 110, 113, 121, 124):
+        auto.fit(known[:m])
+        auto.predict(known[:2, :8], 24)
+    assert made["good"][0].fits == [94, 97, 100, 110, 121]
+    auto = Auto(members=["good"], fallback="last_value", min_curves=120)
+    auto.fit(known[:119])
+    assert auto.weights(8, 24) == {"last_value": 1.0}
+    auto.fit(known)
+    assert auto.weights(8, 24) == {"good": 1.0}
+
+
 def test_what_is_remembered_changes_nothing() -> None:
-    known, new = curves(45), curves(5, seed=1)
+    known, new = curves(115), curves(5, seed=1)
     used = Auto(members=CHEAP, fallback="power_law")
-    for m in (4, 12, 45, 21, 12):
+    for m in (4, 12, 45, 21, 12, 108, 100, 115):
         used.fit(known[:m])
         fresh = Auto(members=CHEAP, fallback="power_law")
         fresh.fit(known[:m])

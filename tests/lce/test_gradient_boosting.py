@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from nascurve.errors import ConfigError
 from nascurve.lce._levels import LEVELS
@@ -168,6 +171,27 @@ def test_identical_curves_and_means_in_bounds() -> None:
     prediction = trees.predict(np.array([[0.1] * 6, [0.95] * 6]), 24)
     assert ((prediction.mean >= 0) & (prediction.mean <= 1)).all()
     assert np.isfinite(prediction.std).all()
+
+
+@given(
+    curves=arrays(
+        float, st.tuples(st.integers(5, 12), st.just(6)), elements=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
+    ),
+    epochs=st.integers(1, 5),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_curves_give_finite_ordered_predictions(curves: FloatArray, epochs: int) -> None:
+    """Constant and duplicated curves, equal targets, jumps from 0 to 1; more leaves than curves."""
+    trees = GradientBoosting(min_curves=5, min_data_in_leaf=1, n_rounds=3)
+    trees.fit(curves)
+    prefixes = np.vstack([curves[:, :epochs], np.zeros((1, epochs)), np.ones((1, epochs))])
+    prediction = trees.predict(prefixes, 6)
+    assert prediction.quantiles is not None
+    assert np.isfinite(prediction.std).all()
+    assert (prediction.std >= 0).all()
+    assert ((prediction.mean >= 0) & (prediction.mean <= 1)).all()
+    assert ((prediction.quantiles >= 0) & (prediction.quantiles <= 1)).all()
+    assert (np.diff(prediction.quantiles, axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize(

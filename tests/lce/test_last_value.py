@@ -48,6 +48,8 @@ def test_bad_default_std(bad: float) -> None:
         (np.array([[0.1, 0.2]]), 2, "after the 2 that were seen, got 2"),
         (np.array([[0.1, 0.2]]), 4.0, "got 4.0"),
         (np.empty((2, 0)), 4, "at least one epoch"),
+        (np.empty((0, 0)), 4, "at least one epoch"),
+        (np.array([[0.1 + 0j]]), 4, "array of numbers.*complex"),
         ([["a", "b"]], 4, "array of numbers"),
     ],
 )
@@ -59,3 +61,7 @@ def test_bad_prefixes(prefixes: object, at_epoch: int, message: str) -> None:
 def test_bad_curves() -> None:
     with pytest.raises(ConfigError, match=r"LastValue\.fit.*finite"):
         LastValue().fit(np.array([[0.1, np.nan]]))
+
+
+def test_rounding_does_not_lead_out_of_bounds() -> None:
+    assert LastValue().predict(np.array([[1 + 1e-7], [-1e-7]]), 4).mean.tolist() == [1, 0]

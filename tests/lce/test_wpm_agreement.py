@@ -49,7 +49,7 @@ def test_wpm_against_the_reference(load: Callable[[], Benchmark], seen: int, at_
     pytest.importorskip("nutpie")
     curves = development_curves(load(), N_CURVES)
     truth = curves[:, at_epoch - 1]
-    reference = WPMMCMC()
+    reference = WPMMCMC(draws=150, tune=300, chains=2)
     slow = reference.predict(curves[:, :seen], at_epoch)
     fast = WPM().predict(curves[:, :seen], at_epoch)
     gap = np.abs(fast.mean - slow.mean)
@@ -61,6 +61,13 @@ def test_wpm_against_the_reference(load: Callable[[], Benchmark], seen: int, at_
             + ", ".join(f"{v:.2f}" for v in within.values())
         )
     print(f"  median |difference| {np.median(gap):.4f}")
+    for decay in (0.0, 1.0, 2.5):  # the prior against slow rises is most of the difference
+        other = WPM(rise_decay=decay).predict(curves[:, :seen], at_epoch)
+        print(
+            f"  wpm, rise_decay={decay}: median difference {np.median(other.mean - slow.mean):+.4f}, "
+            f"median std {np.median(other.std):.4f}, "
+            f"within a std of wpm_mcmc {np.mean(np.abs(other.mean - slow.mean) <= slow.std):.2f}"
+        )
     for name, prediction in (("wpm_mcmc", slow), ("wpm", fast)):
         error = prediction.mean - truth
         quantiles = prediction.quantiles

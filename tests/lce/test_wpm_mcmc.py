@@ -192,3 +192,31 @@ def test_mixture_quantiles() -> None:
     found = mixture_quantiles(means, stds)
     assert norm.cdf((found[:, None] - means) / stds).mean(axis=1) == pytest.approx(LEVELS, abs=1e-6)
     assert mixture_quantiles(np.full(5, 0.6), np.full(5, 0.1)) == pytest.approx(0.6 + 0.1 * norm.ppf(LEVELS))
+    means = np.append(0.6, np.full(999, 0.6 + 1e-15))
+    nearly_equal = means, np.full(1000, 0.1)  # rounding hides the change of sign between the bounds
+    assert mixture_quantiles(*nearly_equal) == pytest.approx(0.6 + 0.1 * norm.ppf(LEVELS))
+
+
+@pytest.mark.parametrize(
+    ("n_overflowing", "value"), [(1, np.nan), (6, np.nan), (1, -1e100), (1, -0.02), (1, 100.02)]
+)
+def test_draws_that_run_away_are_left_out(
+    sampled: list[object], monkeypatch: pytest.MonkeyPatch, n_overflowing: int, value: float
+) -> None:
+    curve = Posterior.curve
+
+    def overflowing(self: Posterior, epochs: list[int]) -> FloatArray:
+        values = curve(self, epochs)
+        values[:n_overflowing, 0] = value
+        return values
+
+    plain = WPMMCMC(sampler="demetropolis", families=["ilog2", "pow3"]).predict(RISING[:1], 30)
+    monkeypatch.setattr(Posterior, "curve", overflowing)
+    found = WPMMCMC(sampler="demetropolis", families=["ilog2", "pow3"]).predict(RISING[:1], 30)
+    assert np.isfinite(found.mean).all()
+    assert np.isfinite(found.std).all()
+    assert np.isfinite(np.asarray(found.quantiles)).all()
+    if n_overflowing == 6:  # all draws: the last value
+        assert found.mean == pytest.approx(RISING[:1, -1])
+    else:
+        assert found.mean == pytest.approx(plain.mean)

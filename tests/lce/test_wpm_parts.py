@@ -135,6 +135,27 @@ def test_quantiles_and_std_of_a_mixture_are_those_of_all_components() -> None:
         assert std[i] == pytest.approx(np.clip(draws, 0, 1).std(), rel=0.03)
 
 
+def test_empty_groups_of_a_reduced_mixture_are_left_out() -> None:
+    reduced = mixture().reduced()
+    n_groups = (reduced.weight > 0).sum(axis=1)
+    assert reduced.weight.shape == (6, n_groups.max())
+    assert n_groups.max() < 128
+    assert (np.diff(reduced.weight > 0, axis=1).sum(axis=1) <= 1).all()  # those of weight 0 at the end
+    assert reduced.weight.sum(axis=1) == pytest.approx(1)
+    first = mixture().reduced()
+    assert (first.weight * first.location).sum(axis=1) == pytest.approx(
+        (mixture().weight * mixture().location).sum(axis=1)
+    )
+
+
+def test_distribution_function_in_chunks_of_rows() -> None:
+    whole = mixture(n=40)
+    values = np.linspace(0.5, 0.9, 7) + np.zeros((40, 1))
+    z = (values[:, :, None] - whole.location[:, None]) / whole.scale[:, None]
+    expected = (stdtr(whole.dof, z) * whole.weight[:, None]).sum(axis=2)
+    assert np.abs(whole.cdf(values) - expected).max() < 2e-6
+
+
 def test_mixtures_beyond_the_bounds_are_clipped() -> None:
     above = StudentMixture(
         weight=np.ones((2, 1)), location=np.array([[1.2], [-0.3]]), scale=np.full((2, 1), 0.01), dof=3.0
@@ -145,7 +166,7 @@ def test_mixtures_beyond_the_bounds_are_clipped() -> None:
 
 
 def test_t_cdf() -> None:
-    z = np.concatenate([np.linspace(-50, 50, 2001), [-1e9, 1e9, 0.0]])
+    z = np.concatenate([np.linspace(-50, 50, 2001), [-1e20, -1e9, 1e9, 1e20, 0.0]])
     for dof in (1.5, 3.16, 12.0):
         assert np.abs(t_cdf(z, dof) - stdtr(dof, z)).max() < 2e-6
 

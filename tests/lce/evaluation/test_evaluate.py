@@ -93,6 +93,17 @@ def test_a_misbehaving_extrapolator_is_named(curves: CurveSet) -> None:
         evaluate_split(Wrong, curves, Split.draw(curves, SETTINGS, 0), SETTINGS)
 
 
+@pytest.mark.parametrize("levels", [(0.0, 0.5), (0.5, 1.0), (0.9, 0.1), (0.5, 0.5)])
+def test_levels_that_are_none_are_refused(levels: tuple[float, ...], curves: CurveSet) -> None:
+    class Wrong(LastValue):
+        def predict(self, prefixes: FloatArray, at_epoch: int) -> Prediction:
+            flat = np.full((len(prefixes), 2), 0.5)
+            return Prediction(mean=flat[:, 0], std=flat[:, 0], quantiles=flat, levels=levels)
+
+    with pytest.raises(ProtocolError, match="ascending levels between 0 and 1"):
+        evaluate_split(Wrong, curves, Split.draw(curves, SETTINGS, 0), SETTINGS)
+
+
 def test_warming_up_takes_made_up_curves(curves: CurveSet) -> None:
     Spy.seen = []
     warm_up(Spy, SETTINGS)
@@ -144,11 +155,11 @@ def test_predictive_curves(curves: CurveSet) -> None:
 
 @pytest.mark.parametrize("until", [5, 3, 2.5])
 def test_a_predictive_curve_ends_after_the_prefix(until: int, curves: CurveSet) -> None:
-    with pytest.raises(ConfigError, match="until_epoch: expected an integer of at least 6"):
+    with pytest.raises(ConfigError, match="expected at_epoch to be a whole epoch after the 5"):
         predictive_curve(LastValue(), curves.curves[:4, :5], until)
 
 
-def test_fans_show_good_and_bad_predictions(curves: CurveSet) -> None:
+def test_fans_show_the_same_runs_of_small_and_large_changes(curves: CurveSet) -> None:
     split = Split.draw(curves, SETTINGS, 0)
     fans = Fans.of(LastValue, curves, split, SETTINGS)
     assert (fans.prefix, fans.fit_curves) == (5, 7)  # nearest to a fifth; the most fitted curves
@@ -160,3 +171,6 @@ def test_fans_show_good_and_bad_predictions(curves: CurveSet) -> None:
     assert fans.quantiles.shape == (6, len(fans.epochs), 5)
     assert (fans.epochs[0], fans.epochs[-1]) == (6, E)
     assert fans.quantiles[:, -1, 2] == pytest.approx(fans.curves[:, 4])
+    other = Fans.of(PowerLaw, curves, split, SETTINGS)
+    assert np.array_equal(other.curves, fans.curves)
+    assert np.array_equal(other.rank, fans.rank)
