@@ -17,6 +17,8 @@ Metric = Literal["regret", "test_error"]
 Statistic = Literal["mean", "median"]
 MethodKey = tuple[str, str]
 N_RESAMPLES = 2000
+FIRST_SHARE = 0.1
+"""Of the budget: searches are compared over time from here on, since all begin with random architectures."""
 _LEVELS = (0.025, 0.975)
 
 
@@ -91,6 +93,15 @@ def curves_by_method(runs: pd.DataFrame, metric: Metric) -> dict[MethodKey, Anyt
     """For each (optimizer, lce), in the order of the rows."""
     groups = runs.groupby(["optimizer", "lce"], sort=False)
     return {(str(key[0]), str(key[1])): AnytimeCurves.of(group, metric) for key, group in groups}
+
+
+def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray:
+    """(n,): the mean of each seed's step function from `start_s`, by when all have begun, to `end_s`."""
+    inside = (curves.times_s > start_s) & (curves.times_s < end_s)
+    first = int(np.searchsorted(curves.times_s, start_s, side="right")) - 1
+    columns = [first, *np.flatnonzero(inside).tolist()]
+    times_s = np.array([start_s, *curves.times_s[inside], end_s])
+    return np.asarray(curves.values[:, columns] @ np.diff(times_s) / (end_s - start_s))
 
 
 def resampling_weights(n: int) -> FloatArray:

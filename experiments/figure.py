@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHED: Any = (0, (4, 2))
+_WITHOUT = "0.45"
 # The first LCE of a comparison is solid, further ones get patterns of their own.
 _LCE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.2, 1, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 _SIZES_IN = {"column": (3.5, 3.9), "page": (7.2, 3.7)}
@@ -115,7 +116,8 @@ def draw_anytime(
                 index, n = number, len(optimizers)
                 style = _DASHED if plain else _LCE_STYLES[extrapolators.index(lce) % len(_LCE_STYLES)]
             axes = panels[number if several else 0]
-            _draw_curve(axes, curve, settings, budget_s, index, n, style, hollow=plain)
+            look = _way_look(index, lce) if several else _look(index)
+            _draw_curve(axes, curve, settings, budget_s, look, (index + 0.5) / n, style, hollow=plain)
         if training_s is not None:
             for axes in panels:
                 _mark_training(axes, training_s, labelled=axes is panels[0])
@@ -229,13 +231,13 @@ def _draw_curve(
     curve: AnytimeCurves,
     settings: FigureSettings,
     budget_s: float,
-    index: int,
-    n: int,
+    look: tuple[str, str],
+    shift: float,
     style: Any,
     *,
     hollow: bool,
 ) -> None:
-    colour, marker = _look(index)
+    colour, marker = look
     times_s, centre = _until(budget_s, curve.times_s, curve.centre(settings.statistic))
     floor = axes.get_ylim()[0]
     if len(curve.seeds) > 1:
@@ -251,7 +253,7 @@ def _draw_curve(
         )
     points = np.maximum(100 * centre, floor / 10)
     axes.plot(times_s, points, drawstyle="steps-post", color=colour, linestyle=style, linewidth=1.3)
-    places_s = _marker_places(settings.x, float(times_s[0]), budget_s, index, n)
+    places_s = _marker_places(settings.x, float(times_s[0]), budget_s, shift)
     rows = np.searchsorted(times_s, places_s, side="right") - 1
     axes.plot(
         places_s,
@@ -266,9 +268,9 @@ def _draw_curve(
     )
 
 
-def _marker_places(x: str, start_s: float, budget_s: float, index: int, n: int) -> FloatArray:
-    """Six places a curve, shifted from optimizer to optimizer so that markers do not hide each other."""
-    shares = (np.arange(6) + (index + 0.5) / n) / 6
+def _marker_places(x: str, start_s: float, budget_s: float, shift: float) -> FloatArray:
+    """Six places a curve, shifted from curve to curve so that markers do not hide each other."""
+    shares = (np.arange(6) + shift) / 6
     if x == "log":
         return np.asarray(start_s * (budget_s / start_s) ** shares)
     return np.asarray(start_s + (budget_s - start_s) * shares)
@@ -318,11 +320,11 @@ def _handles(optimizers: Sequence[str], extrapolators: Sequence[str], *, with_no
 
 def _way_handle(index: int, lce: str) -> Line2D:
     """Of panels by optimizer: a colour for each LCE, or none."""
-    colour, _ = _look(index)
+    colour, marker = _way_look(index, lce)
     plain = lce == NO_LCE
     handle = _style_handle("without LCE" if plain else lce, _DASHED if plain else "-", hollow=plain)
     handle.set_color(colour)
-    handle.set_marker(_look(index)[1])
+    handle.set_marker(marker)
     handle.set_markerfacecolor("white" if plain else colour)
     return handle
 
@@ -357,6 +359,11 @@ def _style_handle(label: str, style: Any, *, hollow: bool) -> Line2D:
 
 def _look(index: int) -> tuple[str, str]:
     return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+
+
+def _way_look(index: int, lce: str) -> tuple[str, str]:
+    """Of panels by optimizer; no palette colour for what the others are compared with."""
+    return (_WITHOUT, "o") if lce == NO_LCE else _look(index)
 
 
 def plain_number(value: float, _position: int | None = None) -> str:

@@ -9,19 +9,18 @@ import numpy as np
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.curves import (
+    FIRST_SHARE,
     AnytimeCurves,
     bootstrap_mean_interval,
     choose_metric,
     curves_by_method,
+    mean_over,
 )
 from nascurve.experiments.methods import NO_LCE
 from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_FIRST_SHARE = 0.1
-"""Of the budget: the search is judged from here on, since all methods begin with a random architecture."""
 
 
 def sensitivity(
@@ -42,7 +41,7 @@ def sensitivity(
     rows: list[dict[str, Any]] = []
     for optimizer in optimizers:
         own = {label: _known(curves, optimizer, label) for label in (NO_LCE, *grid)}
-        start_s = max(_FIRST_SHARE * budget_s, *(float(curve.times_s[0]) for curve in own.values()))
+        start_s = max(FIRST_SHARE * budget_s, *(float(curve.times_s[0]) for curve in own.values()))
         base = own[NO_LCE]
         for label, setting in grid.items():
             curve = own[label]
@@ -56,15 +55,6 @@ def sensitivity(
                 | _described("final_gain", at_end)
             )
     return pd.DataFrame(rows)
-
-
-def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray:
-    """(n,): the mean of each seed's step function from `start_s`, by when all have begun, to `end_s`."""
-    inside = (curves.times_s > start_s) & (curves.times_s < end_s)
-    first = int(np.searchsorted(curves.times_s, start_s, side="right")) - 1
-    columns = [first, *np.flatnonzero(inside).tolist()]
-    times_s = np.array([start_s, *curves.times_s[inside], end_s])
-    return np.asarray(curves.values[:, columns] @ np.diff(times_s) / (end_s - start_s))
 
 
 def _known(curves: Mapping[tuple[str, str], AnytimeCurves], optimizer: str, label: str) -> AnytimeCurves:

@@ -11,10 +11,10 @@ import pytest
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.cli import main
-from nascurve.experiments.curves import AnytimeCurves
+from nascurve.experiments.curves import AnytimeCurves, mean_over
 from nascurve.experiments.lce_sensitivity import settings_grid
 from nascurve.experiments.sensitivity_figure import draw_sensitivity
-from nascurve.experiments.sensitivity_table import mean_over, sensitivity
+from nascurve.experiments.sensitivity_table import sensitivity
 
 SMALL = ["optimizers=[rs]", "e_few=[4,.5]", "k=[3]", "top_n=[1,2,5]", "seeds=3", "budget_trainings=12"]
 

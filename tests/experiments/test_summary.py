@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from nascurve.experiments.curves import AnytimeCurves, bootstrap_mean_interval
-from nascurve.experiments.summary import holm, paired_p_value, speed_up, summarise
+from nascurve.experiments.summary import gain_over_time, holm, paired_p_value, speed_up, summarise
 from nascurve.experiments.table import format_summary
 
 from .fakes import runs
@@ -122,6 +122,20 @@ def test_summary_has_the_promised_columns_and_one_row_a_method() -> None:
     assert table["final_regret_mean"].tolist() == pytest.approx([0.1, 0.075])
     assert math.isnan(table["speedup_vs_no_lce"][0])
     assert table["speedup_vs_no_lce"][1] == pytest.approx(2.5)
+
+
+def test_the_gain_is_the_area_between_the_curves() -> None:
+    # from 20 s, when both seeds have an incumbent both ways, to 200 s; seed 0: .4 .2 .1 against .3 .1 .05
+    gain = gain_over_time(curves(SLOW), curves(FAST), budget_s=200)
+    slow, fast = 0.4 * 30 + 0.2 * 50 + 0.1 * 100, 0.3 * 10 + 0.1 * 60 + 0.05 * 110
+    assert gain[0] == pytest.approx((slow - fast) / 180)
+    assert gain[1] == pytest.approx((0.3 * 60 + 0.1 * 120 - 0.4 * 20 - 0.1 * 160) / 180)
+    table = summarise(runs({("a", "none"): SLOW, ("a", "x"): FAST}), budget_s=200)
+    assert table["gain_mean"][1] == pytest.approx(gain.mean())
+    assert table["gain_ci_low"][1] <= gain.mean() <= table["gain_ci_high"][1]
+    assert table["gain_p_value"][1] == table["gain_p_value_holm"][1] == pytest.approx(0.5)
+    assert table.loc[0, ["gain_mean", "gain_p_value", "gain_p_value_holm"]].isna().all()
+    assert not len(gain_over_time(curves(SLOW), curves(FAST).only(np.array([], dtype=int)), budget_s=200))
 
 
 def test_methods_and_seeds_without_an_incumbent_are_counted() -> None:
