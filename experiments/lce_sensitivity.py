@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ options (defaults):
   extrapolator=last_value  extrapolator_options.OPTION=VALUE
   e_few=[2,4,8,16]         epochs, or fractions of the last
   k=[8]  top_n=[1,2,3,4,6] a top_n above k is left out; fractions of k in (0, 1) are possible
-  lce_options.OPTION=VALUE other options of the wrapper, for all: report_dropped, ranking, ...
+  lce_options.OPTION=VALUE other options of Algorithm 2, for all: report_dropped, ranking, ...
   seeds=30                 n for seeds 0 ... n-1, or a list
   benchmark=pocket201-mnist  benchmark_options.OPTION=VALUE
   budget_s=null            simulated seconds of one run; null: budget_trainings
@@ -71,11 +72,14 @@ def _study(given: dict[str, Any], nested: dict[str, dict[str, Any]]) -> None:
     from nascurve.experiments.files import write_atomically
     from nascurve.experiments.sensitivity_figure import save_sensitivity
     from nascurve.experiments.sensitivity_table import format_sensitivity, sensitivity
+    from nascurve.registry import component
 
     out = options.path("out", given["out"])
     extrapolator = given["extrapolator"]
     if not isinstance(extrapolator, str):
         raise ConfigError(f"{_COMMAND}: expected extrapolator to be an id, got {extrapolator!r}.")
+    component("extrapolators", extrapolator)  # a preset has settings of its own
+    _refuse_what_the_grid_varies(nested["lce_options"])
     grid = settings_grid(given["e_few"], given["k"], given["top_n"])
     entries = [
         {"id": extrapolator, "label": label, "extrapolator": nested["extrapolator_options"], **setting}
@@ -104,6 +108,17 @@ def _study(given: dict[str, Any], nested: dict[str, dict[str, Any]]) -> None:
     print(f"\nWritten to {out}: sensitivity.csv, sensitivity.png, sensitivity.pdf.")
 
 
+def _refuse_what_the_grid_varies(lce_options: dict[str, Any]) -> None:
+    for name in ("e_few", "k", "top_n"):
+        if name in lce_options:
+            raise ConfigError(f"{_COMMAND}: give {name}=[...] in place of lce_options.{name}.")
+    if lce_options.get("promotion", "top_n") != "top_n":
+        raise ConfigError(
+            f"{_COMMAND}: e_few, k and top_n are the settings of promotion 'top_n', got "
+            f"{lce_options['promotion']!r}. `nascurve compare` compares others."
+        )
+
+
 def settings_grid(e_few: Any, k: Any, top_n: Any) -> dict[str, dict[str, int | float]]:
     """Every combination of the lists, by label, without those with top_n > k. Raises ConfigError."""
     lists = {
@@ -113,8 +128,12 @@ def settings_grid(e_few: Any, k: Any, top_n: Any) -> dict[str, dict[str, int | f
     for name, values in lists.items():
         if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
             raise ConfigError(f"{_COMMAND}: expected {name} to be a list of numbers, got {values!r}.")
+        if any(not math.isfinite(v) for v in values):
+            raise ConfigError(f"{_COMMAND}: expected finite numbers for {name}, got {values!r}.")
         if len(set(values)) < len(values):
             raise ConfigError(f"{_COMMAND}: {name} has a value twice: {values!r}.")
+    for size in lists["k"]:
+        options.integer(f"{_COMMAND}: k", size, at_least=1)
     grid = {
         f"e{early}-k{size}-n{best}": {"e_few": early, "k": size, "top_n": best}
         for size in lists["k"]

@@ -63,6 +63,11 @@ def draw_sensitivity(table: pd.DataFrame, *, title: str) -> Figure:
     return figure
 
 
+def _points(gain: float) -> str:
+    """With its sign and two decimals, and without the 0 before the point: -.50, +10.25."""
+    return f"{gain:+.2f}".replace("+0.", "+.").replace("-0.", "-.")
+
+
 def _draw_panel(axes: Axes, part: pd.DataFrame, largest: float) -> AxesImage:
     looks, numbers = sorted(set(part["e_few"])), sorted(set(part["top_n"]))
     gains = np.full((len(numbers), len(looks)), np.nan)
@@ -73,7 +78,7 @@ def _draw_panel(axes: Axes, part: pd.DataFrame, largest: float) -> AxesImage:
         axes.text(
             place[1],
             place[0],
-            f"{gain:+.2f}".replace("0.", "."),
+            _points(gain),
             ha="center",
             va="center",
             fontsize=6.5,

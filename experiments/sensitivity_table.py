@@ -32,7 +32,7 @@ def sensitivity(
     runs: rows of runs.parquet. grid: LCE label -> e_few, k, top_n.
     The mean over time is from a tenth of the budget, or from when all methods' seeds have an incumbent, to
     the end. Where the benchmark's best is not known, the gain is of test error, which is the same. Raises
-    ConfigError where a method has no incumbent within the budget.
+    ConfigError where a method has no incumbent before the budget ends, or none with a seed of the base's.
     """
     import pandas as pd
 
@@ -40,12 +40,14 @@ def sensitivity(
     optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
     rows: list[dict[str, Any]] = []
     for optimizer in optimizers:
-        own = {label: _known(curves, optimizer, label) for label in (NO_LCE, *grid)}
+        own = {label: _known(curves, optimizer, label, budget_s) for label in (NO_LCE, *grid)}
         start_s = max(FIRST_SHARE * budget_s, *(float(curve.times_s[0]) for curve in own.values()))
         base = own[NO_LCE]
         for label, setting in grid.items():
             curve = own[label]
             seeds = np.intersect1d(base.seeds, curve.seeds)
+            if not len(seeds):
+                raise _no_incumbent(optimizer, label)
             without, with_lce = base.only(seeds), curve.only(seeds)
             over_time = mean_over(without, start_s, budget_s) - mean_over(with_lce, start_s, budget_s)
             at_end = without.final - with_lce.final
@@ -57,13 +59,19 @@ def sensitivity(
     return pd.DataFrame(rows)
 
 
-def _known(curves: Mapping[tuple[str, str], AnytimeCurves], optimizer: str, label: str) -> AnytimeCurves:
+def _known(
+    curves: Mapping[tuple[str, str], AnytimeCurves], optimizer: str, label: str, budget_s: float
+) -> AnytimeCurves:
     curve = curves.get((optimizer, label))
-    if curve is None or not len(curve.times_s):
-        raise ConfigError(
-            f"{optimizer} with LCE {label!r} has no incumbent within the budget. Give a larger budget."
-        )
+    if curve is None or not len(curve.times_s) or curve.times_s[0] >= budget_s:
+        raise _no_incumbent(optimizer, label)
     return curve
+
+
+def _no_incumbent(optimizer: str, label: str) -> ConfigError:
+    return ConfigError(
+        f"{optimizer} with LCE {label!r} has no incumbent within the budget. Give a larger budget."
+    )
 
 
 def _described(name: str, values: FloatArray) -> dict[str, float]:

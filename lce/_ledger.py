@@ -95,8 +95,8 @@ class Ledger:
             self._live[run.trial.id] = run
         self._fresh.extend(runs)
 
-    def go_on(self, runs: Sequence[Run], until: int) -> None:
-        """Queue runs that were looked at for more epochs: to the end, or to another look together."""
+    def go_on(self, looked_at: Round, runs: Sequence[Run], until: int) -> None:
+        """Queue runs of a round, in this order, for more epochs: to the end, or to another look together."""
         for run in runs:
             if run.prefix is not None:
                 if run.started_s is None:
@@ -106,8 +106,10 @@ class Ledger:
             run.until = until
         if until < self._max_epochs:
             round_ = Round()
-            for run in runs:
-                round_.add(run)
+            going_on = set(runs)
+            for run in looked_at.runs:
+                if run in going_on:
+                    round_.add(run)
         self._promoted.extend(runs)
 
     @property
@@ -214,5 +216,6 @@ def _decode(state: State, space: SearchSpace) -> Run:
     run.started_s = state["started_s"]
     run.early_acc = None if state["early_acc"] is None else decode_floats(state["early_acc"])
     if state["prefix"] is not None:
-        run.prefix = decode_evaluation(state["prefix"], run.trial)
+        looked_at = Trial(id=run.trial.id, arch=run.trial.arch, epochs=run.until)
+        run.prefix = decode_evaluation(state["prefix"], looked_at)
     return run

@@ -33,7 +33,7 @@ def build_schedule(
         return Adaptive(k=top_n["k"], looks=looks)
     if promotion == "termination":
         return PredictiveStops(looks=looks, n_initial=history["n_initial"])
-    if isinstance(promotion, Schedule):
+    if isinstance(promotion, Schedule) and not isinstance(promotion, type):
         return promotion
     if promotion == "top_n":
         rule = TopN(**top_n)

@@ -23,7 +23,7 @@ _OWN_WORD = 3.0
 
 class Adaptive:
     """Of `k` candidates that are trained from look to look, those drop out that the leader is likely to beat;
-    at least the leader is trained to the end. A `Schedule`.
+    the leader of each look goes on, so that one arrives at the end, unless all left diverge. A `Schedule`.
 
     At a look each candidate i has a predicted final accuracy m_i ± s_i; the leader l has the highest m. Then
     i goes on if
@@ -32,9 +32,10 @@ class Adaptive:
 
     So how long candidates are trained before they are judged, and how many go on, follow from what the
     extrapolator knows: where it cannot tell them apart, all go on to the next look; where one is far ahead,
-    it alone. c corrects the extrapolator's own word for its uncertainty at that look, by the runs that this
-    search has trained to the end: c² = (3 + Σ_j z_j²) / (3 + m), with z_j the errors of its predictions at
-    that look, less their mean (what is wrong with all alike does not matter for ranks), in units of s_j.
+    it alone. c corrects the extrapolator's own word for its uncertainty at that look, by the last m <= 100
+    runs that this search has trained to the end: c² = (3 + Σ_j z_j²) / (3 + m), with z_j the errors of its
+    predictions at that look, less their mean (what is wrong with all alike does not matter for ranks), in
+    units of s_j. The `outcome` of a dropped candidate is m_i plus that mean, ± c s_i.
 
     k: candidates of a round. chance: in (0, .5]; at .5 only the leader goes on.
     looks: epochs or fractions of E_max, or None for a geometric grid from a twelfth of E_max on.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
+from nascurve.errors import ProtocolError
 from nascurve.lce.forecaster import Forecaster
 from nascurve.simulator.types import Evaluation, Problem, State
 
@@ -53,3 +55,47 @@ class Schedule(Protocol):
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state_dict`, after `begin`."""
+
+
+def checked_admission(answer: Any, schedule: Schedule, problem: Problem) -> tuple[int, int]:
+    """What `admit` answered, as plain integers. Raises ProtocolError that names the schedule."""
+    try:
+        size, epoch = (operator.index(number) for number in answer)
+    except (TypeError, ValueError):
+        size = epoch = 0
+    if size < 1 or not _is_stop(epoch, problem):
+        _fail(schedule, "admit", f"(at least 1 candidate, {_stops(0, problem)})", answer)
+    return size, epoch
+
+
+def checked_decision(
+    answer: Any, schedule: Schedule, looks: Sequence[Evaluation], problem: Problem
+) -> list[tuple[int, int]]:
+    """What `decide` answered for these looks, as plain integers. Raises ProtocolError that names the
+    schedule."""
+    seen = looks[0].curve.epochs
+    try:
+        decision = [(operator.index(row), operator.index(epoch)) for row, epoch in answer]
+    except (TypeError, ValueError):
+        decision = [(-1, 0)]
+    rows = {row for row, _ in decision}
+    if len(rows) < len(decision) or not all(
+        0 <= row < len(looks) and epoch > seen and _is_stop(epoch, problem) for row, epoch in decision
+    ):
+        expected = f"pairs of distinct rows, 0 to {len(looks) - 1}, with {_stops(seen, problem)}"
+        _fail(schedule, "decide", expected, answer)
+    return decision
+
+
+def _is_stop(epoch: int, problem: Problem) -> bool:
+    return 1 <= epoch <= problem.max_epochs and (problem.fidelities is None or epoch in problem.fidelities)
+
+
+def _stops(seen: int, problem: Problem) -> str:
+    if problem.fidelities is None:
+        return f"an epoch from {seen + 1} to {problem.max_epochs}"
+    return f"an epoch among {[epoch for epoch in problem.fidelities if epoch > seen]}"
+
+
+def _fail(schedule: Schedule, call: str, expected: str, got: Any) -> NoReturn:
+    raise ProtocolError(f"{type(schedule).__name__}.{call}: expected {expected}, got {got!r:.200}.")

@@ -9,13 +9,13 @@ import numpy as np
 
 from nascurve import options
 from nascurve.errors import CapabilityError, ConfigError, ProtocolError
-from nascurve.lce._ledger import Ledger, Run
+from nascurve.lce._ledger import Ledger, Round, Run
 from nascurve.lce._schedules import build_schedule
 from nascurve.lce.forecaster import Forecaster
 from nascurve.lce.promotion import PromotionRule
 from nascurve.lce.ranking import Ranking
 from nascurve.lce.reports import REPORTS, pseudo_observation
-from nascurve.lce.schedule import Schedule
+from nascurve.lce.schedule import Schedule, checked_admission, checked_decision
 from nascurve.simulator.types import (
     Evaluation,
     Extrapolator,
@@ -40,7 +40,7 @@ class LCE:
     still run. Diverged candidates (NaN before e_few) rank last.
 
     optimizer: the base; its trials must go to the last epoch.
-    extrapolator: see `nascurve.simulator.types.Extrapolator`.
+    extrapolator: see `nascurve.simulator.types.Extrapolator`; None: `Auto`.
     e_few: epochs, or a fraction of E_max in (0, 1), which is rounded to the nearest epoch that the benchmark
         can stop at.
     k, top_n: round size and how many of it are promoted (a number, or a fraction of k), for
@@ -78,7 +78,7 @@ class LCE:
     def __init__(
         self,
         optimizer: Optimizer,
-        extrapolator: Extrapolator,
+        extrapolator: Extrapolator | None = None,
         *,
         e_few: int | float = 0.25,
         k: int = 8,
@@ -96,6 +96,10 @@ class LCE:
         seed: int | None = None,
     ) -> None:
         _require_methods(optimizer, "optimizer", ("begin", "ask", "tell"))
+        if extrapolator is None:
+            from nascurve.lce.auto import Auto
+
+            extrapolator = Auto()
         _require_methods(extrapolator, "extrapolator", ("fit", "predict"))
         self._schedule = build_schedule(
             promotion,
@@ -151,7 +155,8 @@ class LCE:
 
         When it has fewer than it was asked for, it is told at last of what it was not told of.
         """
-        size, until = self._schedule.admit(self._n_asked, wanted)
+        admission = self._schedule.admit(self._n_asked, wanted)
+        size, until = checked_admission(admission, self._schedule, self._begun("ask"))
         trials = self._base.ask(size)
         self._check_base_trials(trials, size)
         self._n_asked += len(trials)
@@ -201,7 +206,7 @@ class LCE:
                     self._forecaster.add(self._whole_curve(run, evaluation.curve.val_acc), run.trial.arch)
                 for_base.append(self._report(run, evaluation, evaluation.status))
             if round_ is not None and (round_.withdraw(run) if stopped else round_.back(run, evaluation)):
-                for_base.extend(self._decide(round_.runs))
+                for_base.extend(self._decide(round_))
         if for_base:
             self._base.tell(for_base)
 
@@ -213,16 +218,17 @@ class LCE:
             return val_acc
         return np.concatenate([run.early_acc, val_acc[len(run.early_acc) :]])
 
-    def _decide(self, runs: list[Run]) -> list[Evaluation]:
+    def _decide(self, round_: Round) -> list[Evaluation]:
         """Let runs of a round that is all back go on as the schedule says; what the base is told of the
         others."""
-        looks = [run.prefix for run in runs if run.prefix is not None]
-        dropped = dict(enumerate(runs))
+        looks = [run.prefix for run in round_.runs if run.prefix is not None]
+        decision = self._schedule.decide(looks, self._forecaster, self._rng)
+        dropped = dict(enumerate(round_.runs))
         together: dict[int, list[Run]] = {}
-        for row, until in self._schedule.decide(looks, self._forecaster, self._rng):
+        for row, until in checked_decision(decision, self._schedule, looks, self._begun("tell")):
             together.setdefault(until, []).append(dropped.pop(row))
         for until, going_on in together.items():
-            self._ledger.go_on(going_on, until)
+            self._ledger.go_on(round_, going_on, until)
         reports = [self._drop(run, looks[row]) for row, run in dropped.items()]
         return [report for report in reports if report is not None]
 

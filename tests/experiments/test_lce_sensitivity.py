@@ -61,9 +61,16 @@ def test_gains_are_paired_and_positive_where_lce_helps() -> None:
 
 
 def test_a_method_without_incumbent_is_an_error() -> None:
-    table = pd.DataFrame(rows("none", 0, [(1, 0.5)]))
-    with pytest.raises(ConfigError, match="'e4' has no incumbent"):
-        sensitivity(table, {"e4": {"e_few": 4, "k": 8, "top_n": 1}}, budget_s=10.0)
+    without = rows("none", 0, [(1, 0.5)])
+    for with_lce in (
+        [],
+        rows("e4", 0, [(10, 0.4)]),
+        rows("e4", 1, [(2, 0.4)]),
+    ):  # none, late, other seed
+        with pytest.raises(ConfigError, match="'e4' has no incumbent"):
+            sensitivity(
+                pd.DataFrame(without + with_lce), {"e4": {"e_few": 4, "k": 8, "top_n": 1}}, budget_s=10.0
+            )
 
 
 def test_the_grid_leaves_out_what_cannot_be() -> None:
@@ -73,7 +80,11 @@ def test_the_grid_leaves_out_what_cannot_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [("8", [8], [1]), ([], [8], [1]), ([2], [True], [1]), ([2, 2], 8, 1), (2, 3, 4)]
+    "bad",
+    [
+        *(("8", [8], [1]), ([], [8], [1]), ([2], [True], [1]), ([2, 2], 8, 1), (2, 3, 4)),
+        *((2, 8, [1, float("nan")]), (float("inf"), 8, 1)),
+    ],
 )
 def test_bad_lists_are_refused(bad: Any) -> None:
     with pytest.raises(ConfigError, match=r"e_few|k|top_n"):
@@ -104,9 +115,18 @@ def test_the_command_writes_table_and_figure_and_goes_on(
     assert "gain over time" in capsys.readouterr().out
 
 
+def test_a_fraction_of_a_candidate_is_not_k() -> None:
+    with pytest.raises(ConfigError, match=r"k: expected an integer of at least 1, got 0\.5"):
+        settings_grid([2], [0.5], [0.1])
+
+
 @pytest.mark.parametrize(
     ("arg", "said"),
     [
+        ("e_few=[99]", "e_few below"),
+        ("extrapolator=adaptive", "No extrapolator is called 'adaptive'"),  # a preset, with its own settings
+        ("lce_options.k=4", "give k=[...]"),
+        ("lce_options.promotion=adaptive", "settings of promotion 'top_n'"),
         ("e_few=[two]", "e_few"),
         ("lce_options.rankin=mean", "ranking"),
         ("extrapolator=last_valu", "last_value"),
@@ -132,10 +152,10 @@ def test_a_panel_for_each_optimizer_and_k_with_sure_gains_in_bold() -> None:
         }
         for o in ("rs", "re")
         for k in (4, 8)
-        for e, g in ((2, 0.02), (8, -0.005))
+        for e, g in ((2, 0.02), (8, -0.005), (16, 0.1025))
     ]
     figure = draw_sensitivity(pd.DataFrame(records), title="a title")
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert len(panels) == 4
     texts = {text.get_text(): text.get_fontweight() for text in panels[0].texts}
-    assert texts == {"+2.00": "bold", "-.50": "normal"}
+    assert texts == {"+2.00": "bold", "-.50": "normal", "+10.25": "bold"}

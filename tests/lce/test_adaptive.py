@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import nascurve
-from nascurve.errors import ConfigError
+from nascurve.errors import ConfigError, ProtocolError
 from nascurve.lce._epochs import look_grid
 from nascurve.lce.adaptive import Adaptive
 from nascurve.lce.last_value import LastValue
@@ -18,7 +18,7 @@ from nascurve.lce.predictive_stops import PredictiveStops
 from nascurve.lce.reports import PredictedEvaluation
 from nascurve.lce.schedule import Schedule
 from nascurve.lce.termination import PredictiveTermination
-from nascurve.simulator.types import Prediction, Problem, Status
+from nascurve.simulator.types import Evaluation, Prediction, Problem, Status
 
 from .fakes import E_MAX, Driver, RecordingBase, begun, curve_of, picker, problem
 
@@ -246,6 +246,109 @@ def test_a_schedule_of_ones_own() -> None:
         *((E_MAX, None), (E_MAX, 0.5)),
     ]
     assert json.loads(json.dumps(lce.state_dict()))["schedule"] == {"n": 4}
+
+
+class Answers:
+    """A schedule that answers what it was given."""
+
+    def __init__(self, *, admission: Any = (3, 2), decision: Any = ()) -> None:
+        self._admission, self._decision = admission, decision
+
+    def begin(self, problem: Problem) -> int:
+        return problem.max_epochs
+
+    def admit(self, n_asked: int, wanted: int) -> Any:
+        return self._admission
+
+    def decide(self, looks: Any, forecaster: Any, rng: Any) -> Any:
+        return self._decision
+
+    def outcome(self, look: Any, forecaster: Any) -> tuple[float, float]:
+        return 0.5, 0.1
+
+    def finished(self, evaluation: Any) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@pytest.mark.parametrize("admission", [(0, 3), (2, 0), (2, E_MAX + 1), (2.0, 3), None, 3])
+def test_a_schedule_that_admits_nonsense(admission: Any) -> None:
+    with pytest.raises(ProtocolError, match=r"Answers\.admit: .*at least 1 candidate, an epoch from 1"):
+        begun(promotion=Answers(admission=admission)).ask(1)
+
+
+@pytest.mark.parametrize(
+    "decision", [[(0, 4), (0, 5)], [(3, 4)], [(-1, 4)], [(0, 2)], [(0, E_MAX + 1)], [0], 0]
+)
+def test_a_schedule_that_decides_nonsense(decision: Any) -> None:
+    with pytest.raises(ProtocolError, match=r"Answers\.decide: .* rows, 0 to 2, with an epoch from 3 to 12"):
+        Driver(begun(promotion=Answers(decision=decision))).run(3)
+
+
+def test_a_schedule_stops_where_the_benchmark_can() -> None:
+    lce = begun(promotion=Answers(admission=(3, 5)))
+    lce.begin(problem((2, 4, 12)))
+    with pytest.raises(ProtocolError, match=r"an epoch among \[2, 4, 12\]"):
+        lce.ask(1)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    rows = list(zip(np.arange(3), np.full(3, 5), strict=True))
+    lce = begun(promotion=Answers(admission=tuple(np.array([3, 2])), decision=rows))
+    Driver(lce).run(3)
+    json.dumps(lce.state_dict())
+
+
+def test_the_class_of_a_schedule_is_none() -> None:
+    with pytest.raises(ConfigError, match="or a Schedule, got <class"):
+        begun(promotion=Adaptive)
+
+
+class LastFirst(Answers):
+    """Sends all of three on to a second look, the last one first; notes what it sees there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, int | None]] = []
+
+    def decide(self, looks: Any, forecaster: Any, rng: Any) -> Any:
+        self.seen += [(look.trial.id, look.trial.epochs) for look in looks]
+        return [(row, 5) for row in (2, 1, 0)] if looks[0].curve.epochs == 2 else []
+
+
+@pytest.mark.parametrize("resumed_after", [2, 3, 5])
+def test_a_round_keeps_its_order_whoever_goes_first_and_when_it_is_resumed(resumed_after: int) -> None:
+    schedule = LastFirst()
+    lce = begun(promotion=schedule)
+    driver = Driver(lce).run(resumed_after)
+    resumed = begun(promotion=schedule)
+    resumed.load_state_dict(json.loads(json.dumps(lce.state_dict())))
+    driver.optimizer = resumed
+    driver.run(6 - resumed_after)
+    assert [trial.id for trial in driver.sent[3:]] == [6, 3, 0]
+    assert schedule.seen == [(0, 2), (3, 2), (6, 2), (0, 5), (3, 5), (6, 5)]
+
+
+def test_nothing_is_remembered_of_candidates_that_are_through() -> None:
+    """And a member that was stopped from outside or has diverged does not hold up its round."""
+    schedule = Adaptive(k=4)
+    base = RecordingBase()
+    lce = begun(base, promotion=schedule, report_dropped="predicted")
+    driver = Driver(lce, workers=3, pick=picker(2), diverging=4)
+    for _ in range(12):
+        driver.run(12)
+        trial, started_s = driver.running.pop()
+        curve = curve_of(trial.arch, 1)
+        lce.tell(
+            [Evaluation(trial=trial, curve=curve, started_s=started_s, finished_s=0, status=Status.STOPPED)]
+        )
+    live = {id_ for id_, _ in schedule.state_dict()["live"]}
+    assert live <= set(base.pending)
+    assert len(base.pending) <= 4 * 4
+    assert len(base.told) > 40
 
 
 def test_the_adaptive_schedule_pays_without_any_setting() -> None:

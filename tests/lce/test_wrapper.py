@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nascurve.errors import CapabilityError, ConfigError, ProtocolError
+from nascurve.lce.auto import Auto
 from nascurve.lce.last_value import LastValue
 from nascurve.lce.power_law import PowerLaw
 from nascurve.lce.wrapper import LCE
@@ -554,3 +555,13 @@ def test_state_of_another_e_few_is_refused() -> None:
     state = begun(e_few=3).state_dict()
     with pytest.raises(ConfigError, match="e_few=3, expected 4"):
         begun(e_few=4).load_state_dict(state)
+
+
+def test_without_an_extrapolator_it_is_auto() -> None:
+    def sent(*extrapolator: Any) -> list[Trial]:
+        lce = LCE(RecordingBase(), *extrapolator, e_few=E_FEW, k=4, top_n=2)
+        lce.begin(problem())
+        return Driver(lce).run(60).sent
+
+    assert sent() == sent(Auto())
+    assert sent() != sent(LastValue())
