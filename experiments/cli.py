@@ -28,6 +28,7 @@ _COMMANDS = {
     "describe": ("describe_command", "statistics of a benchmark's curves"),
     "noise": ("noise_command", "noise and landscape of a benchmark: table and figures"),
     "lce": ("lce_command", "judge learning-curve extrapolators on real curves"),
+    "surrogate": ("surrogate_command", "fit surrogate benchmarks to learning curves, and judge them"),
     "convert": ("convert_command", "make the fast cache of a benchmark's official files"),
     "collect": ("collect_command", "train a benchmark's learning curves, resumable"),
     "assemble": ("assemble_command", "make a benchmark's table from collected curves"),

@@ -73,7 +73,7 @@ def _off_mean(runs: Runs) -> FloatArray:
 def _off_fit(runs: Runs) -> tuple[FloatArray, FloatArray]:
     """Residuals of least squares, scaled so that white noise keeps its variance; and the autocorrelations
     that white noise would have in them."""
-    maker = _residual_maker(np.sqrt(runs.epochs.astype(np.float64)))
+    maker = residual_maker(np.sqrt(runs.epochs.astype(np.float64)))
     scale = np.sqrt(np.diag(maker))
     correlation = maker / np.outer(scale, scale)
     white = np.array([float(np.diagonal(correlation, lag).mean()) for lag in LAGS])
@@ -84,7 +84,7 @@ def _off_fit(runs: Runs) -> tuple[FloatArray, FloatArray]:
     return residuals, white
 
 
-def _residual_maker(x: FloatArray) -> FloatArray:
+def residual_maker(x: FloatArray) -> FloatArray:
     """I - H of a natural cubic spline with `_KNOTS` degrees of freedom, knots at equal steps of x."""
     knots = np.linspace(x[0], x[-1], _KNOTS)
 

@@ -17,7 +17,9 @@ OFFICIAL = [
     for id_ in ids("benchmarks")
     if hasattr(component("benchmarks", id_), "card") and id_ != FROM_A_PACKAGE
 ]
-SHIPPED = [id_ for id_ in ids("benchmarks", versions=True) if id_ not in (*OFFICIAL, "table")]
+# `table` and `surrogate` need a file; the fit of the other has a contract test of its own
+ELSEWHERE = ("table", "surrogate", "pocket201-mnist-surrogate-v1")
+SHIPPED = [id_ for id_ in ids("benchmarks", versions=True) if id_ not in (*OFFICIAL, *ELSEWHERE)]
 
 
 @pytest.mark.parametrize("benchmark_id", OFFICIAL)

@@ -1,0 +1,1 @@
+"""Surrogate benchmarks: from learning curves of some architectures to a benchmark for all of a space."""

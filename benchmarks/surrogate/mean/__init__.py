@@ -1,0 +1,1 @@
+"""Predicted mean curves: compression, regression models, and the ensemble of them."""

@@ -1,0 +1,1 @@
+"""Models of training noise for surrogate benchmarks."""
