@@ -89,7 +89,7 @@ def read_runs(
         if "data_dir" in options:
             raise ConfigError("data: it is short for source.data_dir; give one of the two.")
         options["data_dir"] = data
-    read = BenchmarkSource.read(str(source), _with_cache(str(source), options, cache))
+    read = BenchmarkSource.read(str(source), with_cache(str(source), options, cache))
     return _of_benchmark(read, max_architectures)
 
 
@@ -106,7 +106,7 @@ def _logs(given: Mapping[str, Any], data: Any) -> MeasuredRuns:
     return MeasuredRuns(title=where.stem, description={"id": LOGS}, keys=keys, curves=curves)
 
 
-def _with_cache(id_: str, options: dict[str, Any], cache: Path) -> dict[str, Any]:
+def with_cache(id_: str, options: dict[str, Any], cache: Path) -> dict[str, Any]:
     place = options.get("data_dir")
     schema = OptionSchema.of("benchmarks", id_).defaults
     if not isinstance(place, str) or "cache_dir" not in schema or options.get("cache_dir") is not None:

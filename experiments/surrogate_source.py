@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError
-from nascurve.experiments.lce_evaluate_source import LOGS, _with_cache
+from nascurve.experiments.lce_evaluate_source import LOGS, with_cache
 from nascurve.experiments.options import OptionSchema, to_plain
 from nascurve.experiments.source import BenchmarkSource, benchmark_title, describe_benchmark
 
@@ -56,7 +56,7 @@ class SurrogateSource:
             options = {"data_dir": data, **options}
         from nascurve.benchmarks.surrogate.sources import runs_of_benchmark
 
-        read = BenchmarkSource.read(source, _with_cache(source, options, cache))
+        read = BenchmarkSource.read(source, with_cache(source, options, cache))
         benchmark = read.load()
         own = {name: value for name, value in read.options.items() if name not in _PLACES}
         description = {**describe_benchmark(read, benchmark), "options": to_plain(own)}

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from nascurve.benchmarks.surrogate.curve_data import CurveData
 from nascurve.simulator.types import Architecture, FloatArray
 
+_SHORT_COUNT_LESS = 4
+"""Weights fall with this power of the share of epochs that were measured: the rest of a curve is a guess."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Targets:
     """n rows. Without early accuracies a row is an architecture, its curve the mean over its runs; with them
     it is a run, with its own early accuracies and its own curve, and runs of one architecture share a weight
-    of 1.
+    of 1. Curves that end early weigh less: by the fourth power of the share of epochs that they have.
 
     archs: (n,). group: (n,), number of the architecture (by key). curves: (n, E), NaN where no run has a
     value. early: (n, e). weights: (n,). diverged: (n,), share of the row's runs without a last value.
@@ -40,12 +43,13 @@ class Targets:
         for row, runs in enumerate(rows):
             of_run[runs] = row
         sizes = np.bincount(group)
+        measured = np.maximum((~np.isnan(curves)).mean(axis=1), 1 / curves.shape[1])
         return cls(
             archs=tuple(data.archs[runs[0]] for runs in rows),
             group=np.array(group, np.int64),
             curves=curves,
             early=filled_early(curves[:, :early_epochs]),
-            weights=1.0 / sizes[group],
+            weights=measured**_SHORT_COUNT_LESS / sizes[group],
             diverged=np.array([data.diverged[runs].mean() for runs in rows]),
             of_run=of_run,
         )

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nascurve
+from nascurve.benchmarks.surrogate.curve_data import CurveData
 from nascurve.benchmarks.surrogate.mean.compression import Compression
 from nascurve.benchmarks.surrogate.mean.extratrees import fit_extratrees
 from nascurve.benchmarks.surrogate.mean.forest import Forest
 from nascurve.benchmarks.surrogate.mean.gradient_boosting import fit_lightgbm, trees_of_lightgbm
 from nascurve.benchmarks.surrogate.mean.members import early_columns
+from nascurve.benchmarks.surrogate.mean.targets import Targets
 from nascurve.errors import ConfigError
 
 Array = np.ndarray[Any, Any]
@@ -132,3 +135,13 @@ def test_early_accuracies_make_up_a_quarter_of_the_columns() -> None:
     assert columns.shape == (1, 60)
     assert early_columns(np.zeros((2, 0)), 180).shape == (2, 0)
     assert early_columns(early, 1).shape == (1, 6)
+
+
+def test_short_curves_weigh_less() -> None:
+    bench = nascurve.load_benchmark("synthetic")
+    archs = [bench.space.sample(np.random.default_rng(seed)) for seed in range(3)]
+    curves = np.full((3, 10), 0.5)
+    curves[1, 5:] = np.nan
+    curves[2] = np.nan
+    weights = Targets.of(CurveData.of(bench.space, archs, curves), 0).weights
+    assert weights == pytest.approx([1, 0.5**4, 0.1**4])
