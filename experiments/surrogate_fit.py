@@ -66,14 +66,21 @@ def _fit(given: dict[str, Any], source_id: str, nested: dict[str, Any]) -> None:
     import numpy as np
 
     from nascurve import options
-    from nascurve.benchmarks.surrogate.folder import MANIFEST, is_surrogate_folder, save_surrogate
+    from nascurve.benchmarks.surrogate.folder import (
+        MANIFEST,
+        check_target,
+        is_surrogate_folder,
+        save_surrogate,
+    )
     from nascurve.errors import ConfigError
     from nascurve.experiments.surrogate_settings import SurrogateSettings
     from nascurve.experiments.surrogate_source import SurrogateSource
 
     out = options.path("out", given["out"])
     n_splits = options.integer("splits", given["splits"], at_least=0)
-    if is_surrogate_folder(out) and not options.flag("overwrite", given["overwrite"]):
+    overwrite = options.flag("overwrite", given["overwrite"])
+    check_target(out)  # before the work
+    if is_surrogate_folder(out) and not overwrite:
         raise ConfigError(
             f"{out} holds a surrogate ({MANIFEST}). Give another out=…, or overwrite=true to replace it."
         )

@@ -53,7 +53,9 @@ class SurrogateSource:
                     f"data: {source} has no option data_dir. Give its own options as source.OPTION=VALUE, or "
                     f"source={LOGS} for files of your own."
                 )
-            options = {"data_dir": data, **options}
+            if "data_dir" in options:
+                raise ConfigError("data: it is short for source.data_dir; give one of the two.")
+            options["data_dir"] = data
         from nascurve.benchmarks.surrogate.sources import runs_of_benchmark
 
         read = BenchmarkSource.read(source, with_cache(source, options, cache))
@@ -84,7 +86,7 @@ class SurrogateSource:
 
 def _logs(given: Mapping[str, Any], data: Any, space: Any) -> SurrogateSource:
     from nascurve.benchmarks.surrogate.sources import runs_of_texts
-    from nascurve.experiments.lce_evaluate_logs import read_logs
+    from nascurve.experiments.lce_evaluate_logs import read_runs
     from nascurve.options import path
 
     if given:
@@ -95,10 +97,17 @@ def _logs(given: Mapping[str, Any], data: Any, space: Any) -> SurrogateSource:
             "their architectures. See `nascurve list spaces`."
         )
     where = path("data", data)
-    texts, curves = read_logs(where)
+    runs = read_runs(where)
     return SurrogateSource(
         title=where.stem,
         description={"id": LOGS, "space": space},
-        data=runs_of_texts(space, texts, curves, source=where.stem),
+        data=runs_of_texts(
+            space,
+            runs.architectures,
+            runs.val_acc,
+            epoch_s=runs.epoch_s,
+            seeds=runs.seeds,
+            source=where.stem,
+        ),
         benchmark=None,
     )

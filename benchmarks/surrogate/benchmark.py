@@ -204,6 +204,10 @@ def _first_accuracies(
             f"first {n} epochs, which must come from real trainings. Give first_epochs=, a mapping from "
             "architecture to these; or fit one with early_epochs=0, which answers for the whole space."
         )
+    if not isinstance(given, Mapping):
+        raise ConfigError(
+            f"first_epochs: expected a mapping from architecture to accuracies, got {given!r:.80}."
+        )
     known: dict[Architecture, tuple[float, ...]] = {}
     for key, values in given.items():
         arch = surrogate.space.parse(key) if isinstance(key, str) else key

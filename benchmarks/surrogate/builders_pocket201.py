@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,17 @@ from nascurve.benchmarks.surrogate.benchmark import SurrogateBenchmark
 from nascurve.benchmarks.surrogate.curve_data import CurveData, IntArray
 from nascurve.benchmarks.surrogate.folder import is_surrogate_folder, load_surrogate_folder, save_surrogate
 from nascurve.benchmarks.surrogate.sources import runs_of_benchmark
-from nascurve.benchmarks.surrogate.surrogate import Surrogate, checked_settings
+from nascurve.benchmarks.surrogate.surrogate import Surrogate, checked_settings, library_versions
 from nascurve.benchmarks.table_benchmark import TableBenchmark
 from nascurve.errors import DataFileError
+from nascurve.locks import exclusive
 from nascurve.simulator.types import Architecture, FloatArray, SearchSpace
 
 _LOG = logging.getLogger(__name__)
 _NAME = "pocket201-mnist-surrogate"
 _N_ARCHITECTURES = 1_500
 _LEAST = 50
+_WAIT_S = 0.2
 
 
 def load_pocket201_mnist_surrogate(
@@ -41,8 +45,9 @@ def load_pocket201_mnist_surrogate(
         three trainings each: 50 or more. The 400 networks with eight trainings are never among them, so that
         they can judge it. seed: of the fit too.
     noise, n_seeds: see `SurrogateBenchmark`.
-    cache_dir: a folder in which the fitted surrogate is kept, and looked for. None: it is fitted again in
-        each process, at the first question (some ten seconds).
+    cache_dir: a folder in which the fitted surrogate is kept, and looked for; of several processes one fits
+        it and the others wait. None: it is fitted again in each process, at the first question (some ten
+        seconds), so give one to `nascurve compare`, whose processes each need it.
 
     The same arguments and library versions give the same curves. Raises ConfigError.
     """
@@ -97,8 +102,8 @@ class FittedLater:
     """A surrogate with default settings that is fitted, or read from its cache, at the first question.
 
     runs: gives the training runs. space, n_epochs: theirs. facts: what is known of it before, with the
-    settings and the seed of the fit. folder: of its cache, or None. A cache that is damaged, or of other runs
-    or settings, is made anew, with a warning in the log.
+    settings and the seed of the fit. folder: of its cache, or None. A cache that is damaged, or of other
+    runs, settings or library versions, is made anew, with a warning in the log.
     """
 
     early_epochs = 0
@@ -139,28 +144,51 @@ class FittedLater:
     def fitted(self) -> Surrogate:
         """The surrogate itself."""
         data = self._runs()
-        cached = self._cached(data)
-        if cached is not None:
-            return cached
-        surrogate = Surrogate.fit(data, self.facts["settings"], self.facts["seed"])
-        if self._folder is not None:
+        if self._folder is None:
+            _LOG.warning("%s: fitted in this process; cache_dir= keeps it for the next ones.", _NAME)
+            return self._fit(data)
+        with _alone(self._folder):
+            cached = self._cached(self._folder, data)
+            if cached is not None:
+                return cached
+            surrogate = self._fit(data)
             try:
                 save_surrogate(surrogate, self._folder)
             except DataFileError as error:
                 _LOG.warning("The fitted surrogate is not kept: %s", error)
-        return surrogate
+            return surrogate
 
-    def _cached(self, data: CurveData) -> Surrogate | None:
-        if self._folder is None or not is_surrogate_folder(self._folder):
+    def _fit(self, data: CurveData) -> Surrogate:
+        return Surrogate.fit(data, self.facts["settings"], self.facts["seed"])
+
+    def _cached(self, folder: Path, data: CurveData) -> Surrogate | None:
+        if not is_surrogate_folder(folder):
             return None
         try:
-            surrogate, _ = load_surrogate_folder(self._folder)
+            surrogate, _ = load_surrogate_folder(folder)
         except DataFileError as error:
             _LOG.warning("The surrogate is fitted anew: %s", error)
             return None
         facts = surrogate.facts
-        wanted = (data.sha256, self.facts["settings"], self.facts["seed"])
-        if (facts["training"]["sha256"], facts["settings"], facts["seed"]) == wanted:
+        wanted = (data.sha256, self.facts["settings"], self.facts["seed"], library_versions())
+        if (facts["training"]["sha256"], facts["settings"], facts["seed"], facts["versions"]) == wanted:
             return surrogate
-        _LOG.warning("%s: fitted to other runs or settings; it is fitted anew.", self._folder)
+        _LOG.warning("%s: fitted to other runs, settings or versions; it is fitted anew.", folder)
         return None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, waiting for who has it. Without it where it cannot be made: nothing can be kept
+    there then either."""
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(exclusive(folder.with_name(f".{folder.name}.lock"), "Another one fits it"))
+                break
+            except (DataFileError, OSError) as error:
+                if not isinstance(error.__cause__, BlockingIOError):
+                    break
+            time.sleep(_WAIT_S)
+        yield

@@ -106,9 +106,19 @@ class CurveData:
         return np.isnan(self.val_acc[:, -1])
 
     def subset(self, rows: ArrayLike) -> CurveData:
-        """The runs of these rows, by number or by mask, in that order. Raises ConfigError for none."""
+        """The runs of these rows, by number or by mask, in that order. Raises ConfigError for none, and for
+        rows that are not there."""
         index = np.asarray(rows)
-        chosen = np.flatnonzero(index) if index.dtype == np.bool_ else index.astype(np.intp)
+        if index.dtype == np.bool_ and index.shape == (len(self),):
+            index = np.flatnonzero(index)
+        if index.size and (
+            index.ndim != 1 or index.dtype.kind not in "iu" or not ((index >= 0) & (index < len(self))).all()
+        ):
+            raise ConfigError(
+                f"rows: expected numbers from 0 to {len(self) - 1}, or a mask of {len(self)}, got "
+                f"{rows!r:.100}."
+            )
+        chosen = index.astype(np.intp)
         return replace(
             self,
             archs=tuple(self.archs[row] for row in chosen),
@@ -195,7 +205,10 @@ def _unequal(values: Any) -> str:
 
 
 def _seconds(values: Any, n_runs: int) -> FloatArray:
-    array = np.array(values, dtype=np.float64)
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"epoch_s: expected a number for each of {n_runs} runs, got {error}.") from error
     if array.shape != (n_runs,):
         raise ConfigError(f"epoch_s: expected a number for each of {n_runs} runs, got shape {array.shape}.")
     wrong = ~(np.isnan(array) | (np.isfinite(array) & (array >= 0)))
@@ -209,7 +222,12 @@ def _seconds(values: Any, n_runs: int) -> FloatArray:
 
 
 def _seeds(values: Any, n_runs: int) -> IntArray:
-    array = np.array(values)
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise ConfigError(
+            f"seeds: expected a whole number for each of {n_runs} runs, got {error}."
+        ) from error
     if array.shape != (n_runs,) or array.dtype.kind not in "iu":
         raise ConfigError(
             f"seeds: expected a whole number for each of {n_runs} runs, got {array.dtype} of shape "

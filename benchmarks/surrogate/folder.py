@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -50,7 +51,7 @@ def save_surrogate(
     written to, ConfigError for a search space without an id.
     """
     target = options.path("folder", folder)
-    _check_target(target)
+    check_target(target)
     try:
         create_search_space(surrogate.space.name)
     except UnknownIdError as error:
@@ -82,7 +83,7 @@ def load_surrogate_folder(folder: str | os.PathLike[str]) -> tuple[Surrogate, di
     """
     where = options.path("folder", folder)
     manifest = _read_manifest(where / MANIFEST)
-    _check_files(where, manifest)
+    files = _read_files(where, manifest)
     try:
         space = create_search_space(manifest["space"])
     except UnknownIdError as error:
@@ -91,14 +92,16 @@ def load_surrogate_folder(folder: str | os.PathLike[str]) -> tuple[Surrogate, di
             f"{manifest['space']!r:.80}. Install the package that brings it. {error}"
         ) from error
     with guarded(where, "the fitted models that its manifest describes", _REMEDY):
-        parts = _read_parts(where, manifest)
+        parts = _read_parts(files, manifest)
         try:
             return Surrogate.from_parts(space, parts, manifest["facts"]), manifest
         except DataFileError as error:  # of a part, which does not know in which folder it lies
             raise ValueError(str(error)) from error
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
+    """Raises DataFileError where `save_surrogate` would: for anything but a folder that is missing, empty or
+    that of a surrogate."""
     if not os.path.lexists(target):
         return
     if not target.is_dir() or target.is_symlink():
@@ -139,7 +142,7 @@ def _write(surrogate: Surrogate, folder: Path, evaluation: dict[str, Any]) -> No
         "files": {path.name: _described(path.read_bytes()) for path in sorted(folder.iterdir())},
     }
     manifest["sha256"] = _digest(manifest)
-    text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(manifest, indent=1, allow_nan=False)
     _write_bytes(folder / MANIFEST, f"{text}\n".encode())
 
 
@@ -165,11 +168,11 @@ def _write_npz(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         os.fsync(file.fileno())
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    with zipfile.ZipFile(path) as archive:
+def _read_npz(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(member.file_size for member in archive.infolist()) > _MAX_FILE:
             raise ValueError(f"arrays of more than {_MAX_FILE} bytes")
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -193,7 +196,7 @@ def _described(data: bytes) -> dict[str, Any]:
 def _digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of all of the manifest but the digest itself."""
     rest = {name: value for name, value in manifest.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -219,9 +222,12 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Each file that the manifest names is there as it was written, and nothing else is."""
+def _read_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """What the files hold that the manifest names: each is there as it was written, and nothing else is.
+
+    Each is read once: another process may replace the folder after it was checked."""
     files = manifest["files"]
+    contents: dict[str, bytes] = {}
     with guarded(folder, "a folder that can be read", _REMEDY):
         there = {entry.name for entry in folder.iterdir()}
     for name in sorted(there - set(files) - {MANIFEST}):
@@ -237,12 +243,14 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             size = os.fstat(file.fileno()).st_size
             if size != about.get("bytes") or size > _MAX_FILE:
                 _refuse(path, f"{about.get('bytes')!r:.20} bytes, as its manifest says", f"{size}")
-            if hashlib.sha256(file.read()).hexdigest() != about.get("sha256"):
-                _refuse(path, "the file as it was written", "one that was altered: its SHA-256 differs")
+            contents[name] = file.read(size)
+        if hashlib.sha256(contents[name]).hexdigest() != about.get("sha256"):
+            _refuse(path, "the file as it was written", "one that was altered: its SHA-256 differs")
+    return contents
 
 
-def _read_parts(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Part]:
-    arrays = _read_npz(folder / _ARRAYS)
+def _read_parts(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> dict[str, Part]:
+    arrays = _read_npz(files[_ARRAYS])
     parts: dict[str, Part] = {}
     for part, about in manifest["parts"].items():
         blobs: dict[str, Blob] = {}
@@ -250,10 +258,9 @@ def _read_parts(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Part]:
             if file == _ARRAYS:
                 blobs[name] = arrays[f"{part}.{name}"]
                 continue
-            if file not in manifest["files"]:
+            if file not in files:
                 raise ValueError(f"{file!r} is none of the files")
-            data = (folder / file).read_bytes()
-            blobs[name] = data.decode() if file.endswith(".txt") else data
+            blobs[name] = files[file].decode() if file.endswith(".txt") else files[file]
         parts[part] = about["settings"], blobs
     return parts
 

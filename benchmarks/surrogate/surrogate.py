@@ -101,7 +101,7 @@ class Surrogate:
                 "n_diverged": int(data.diverged.sum()),
                 "diverged_after": _epochs_before_divergence(data),
             },
-            "versions": _versions(),
+            "versions": library_versions(),
         }
         space = data.space.base if isinstance(data.space, HeldSpace) else data.space
         return cls(space=space, mean=mean, noise=noise, seconds=seconds, features=features, facts=facts)
@@ -194,6 +194,10 @@ class Surrogate:
             raise ValueError("a mean curve with other settings than the surrogate's")
         if not 0 <= chosen["early_epochs"] < facts["training"]["n_epochs"] <= _MAX_EPOCHS:
             raise ValueError("early epochs or epochs out of range")
+        if parts["noise"][0]["id"] != chosen["noise"]:
+            raise ValueError("another noise model than the settings name")
+        if any(type(epochs) is not int for epochs in facts["training"]["diverged_after"]):
+            raise ValueError("diverged_after is no list of whole numbers")
         mean = MeanCurve.from_arrays(*parts["mean"], space)
         noise = noise_from_arrays(*_arrays_only(parts["noise"]))
         seconds = None
@@ -249,7 +253,12 @@ def checked_settings(settings: Mapping[str, Any] | None) -> dict[str, Any]:
             raise ConfigError(f"A surrogate has no setting {name!r}. {did_you_mean(str(name), DEFAULTS)}")
     chosen = {**DEFAULTS, **given}
     models = chosen["models"]
-    chosen["models"] = [models] if isinstance(models, str) else list(models)
+    chosen["models"] = list(models) if isinstance(models, (list, tuple)) else [models]
+    if chosen["n_members"] == 1:  # anything else that is none is told by MeanCurve
+        raise ConfigError(
+            "n_members: expected 2 or more, got 1: noise is fitted to predictions of members that did not "
+            "see an architecture."
+        )
     return chosen
 
 
@@ -268,7 +277,8 @@ def _epochs_before_divergence(data: CurveData) -> list[int]:
     return sorted(last)
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Of Python, nascurve and the libraries that a fit depends on, where they are installed."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

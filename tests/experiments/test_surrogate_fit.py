@@ -12,6 +12,7 @@ from nascurve.benchmarks.surrogate.builders import load_surrogate
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.cli import main
 from nascurve.experiments.surrogate_fit import main as fit
+from nascurve.experiments.surrogate_settings import SurrogateSettings
 from tests.benchmarks.surrogate.fakes import data, true_curve
 from tests.experiments.test_surrogate_evaluate import write_logs
 
@@ -70,6 +71,7 @@ def test_fewer_architectures_when_asked(logs: Path, tmp_path: Path) -> None:
         (["splits=-1"], ConfigError, "splits"),
         (["n_components=100"], ConfigError, "n_components"),
         (["data=nowhere.csv"], DataFileError, "no such file"),
+        (["overwrite=maybe"], ConfigError, "overwrite"),
     ],
 )
 def test_errors_say_what_is_wrong(
@@ -80,10 +82,13 @@ def test_errors_say_what_is_wrong(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_something_else_is_left_alone(logs: Path, tmp_path: Path) -> None:
+def test_a_folder_with_something_else_is_left_alone(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SurrogateSettings, "fit", lambda *_: pytest.fail("fitted before looking at out"))
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine", encoding="utf-8")
-    with pytest.raises(DataFileError):
+    with pytest.raises(DataFileError, match="other files"):
         fit(args(logs, out, "splits=0", "overwrite=true"))
     assert (out / "thesis.tex").read_text(encoding="utf-8") == "mine"

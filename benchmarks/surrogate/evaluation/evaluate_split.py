@@ -42,6 +42,9 @@ class FittedSurrogate(Protocol):
         self, archs: Sequence[Architecture], seeds: Sequence[int], early: FloatArray | None = None
     ) -> FloatArray: ...
 
+    def divergence(self, archs: Sequence[Architecture]) -> FloatArray:
+        """(n,), the share of an architecture's runs that diverge; `curves` are those of runs that do not."""
+
 
 Fit = Callable[[CurveData, int], FittedSurrogate]
 """Fits a surrogate to data, with a seed."""
@@ -90,7 +93,7 @@ def evaluate_split(
     rng = np.random.default_rng([seed, split.number, 1])
     noise, shares = _noise(data.val_acc[split.train], held_out, draws, rng)
     return SplitResult(
-        scores=scores | noise,
+        scores=scores | noise | _divergence(surrogate, held_out),
         by_epoch={name: values.tolist() for name, values in by_epoch.items()},
         exceedance=shares,
         tables=_tables(held_out, means, rng),
@@ -122,8 +125,6 @@ def _noise(
         ),
         **jitter_scores(all_real, all_twins),
         **seed_scores(real, twins),
-        "diverged_real": _diverged(np.concatenate(held_out.runs)),
-        "diverged_surrogate": _diverged(draws.reshape(-1, draws.shape[2])),
     }
     thresholds = np.concatenate([np.linspace(0, 0.02, 41), np.linspace(0.021, 0.25, 230)])
     shares = {
@@ -157,5 +158,10 @@ def _draw(surrogate: FittedSurrogate, held_out: HeldOut) -> FloatArray:
     return curves.reshape(len(held_out.archs), n_draws, -1)
 
 
-def _diverged(curves: FloatArray) -> float:
-    return float(np.isnan(curves[:, -1]).mean())
+def _divergence(surrogate: FittedSurrogate, held_out: HeldOut) -> dict[str, float]:
+    """Shares of the real runs without a last accuracy, and of as many simulated ones, as predicted."""
+    n_runs = [len(runs) for runs in held_out.runs]
+    return {
+        "diverged_real": float(np.isnan(np.concatenate(held_out.runs)[:, -1]).mean()),
+        "diverged_surrogate": float(np.average(surrogate.divergence(held_out.archs), weights=n_runs)),
+    }

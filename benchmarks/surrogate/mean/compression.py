@@ -17,6 +17,7 @@ _EDGE = 1e-3
 """pca_logit: accuracies are moved this far from 0 and 1 before the logit."""
 _N_ROUNDS = 10
 _TINY = 1e-12
+_MOST_STORED = 1e15
 
 
 class Compression:
@@ -146,8 +147,12 @@ class Compression:
         for name in ("mean", "basis", "code_mean", "penalty"):
             array = np.asarray(arrays[name])
             expected = shapes.get(name, (made.n_components,))
-            if array.dtype != np.float64 or array.shape != expected or not np.isfinite(array).all():
-                raise ValueError(f"{name} is no array of {expected} finite numbers")
+            if (
+                array.dtype != np.float64
+                or array.shape != expected
+                or not (np.abs(array) <= _MOST_STORED).all()
+            ):
+                raise ValueError(f"{name} is no array of {expected} finite numbers up to {_MOST_STORED:g}")
             setattr(made, f"_{name}", array)
         return made
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from nascurve.benchmarks.nb301.trees import Trees
 from nascurve.simulator.types import FloatArray
 
+_MOST_VALUE = 1e9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forest:
@@ -34,8 +36,8 @@ class Forest:
             raise ValueError(f"leaves of shape {self.values.shape} with a base of shape {self.base.shape}")
         if (leaves != leaves.round()).any() or leaves.min() < 0 or leaves.max() >= len(self.values):
             raise ValueError("a leaf without values")
-        if not (np.isfinite(self.values).all() and np.isfinite(self.base).all()):
-            raise ValueError("leaves that are not finite")
+        if not all((np.abs(array) <= _MOST_VALUE).all() for array in (self.values, self.base)):
+            raise ValueError(f"leaves that are not finite, or beyond {_MOST_VALUE:g}")
 
     @property
     def n_features(self) -> int:

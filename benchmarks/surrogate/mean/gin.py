@@ -20,6 +20,8 @@ _BATCH = 64
 _RATE = 5e-3
 _DECAY = 1e-3
 _CHUNK = 1024
+_MOST_WEIGHT = 100.0
+"""Far above what is learned; with larger weights float32 would overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,15 +42,18 @@ class GraphNetwork:
     n_codes: int
 
     def __post_init__(self) -> None:
-        for name, shape in _shapes(self.n_kinds, self.n_extra, self.n_codes).items():
+        shapes = _shapes(self.n_kinds, self.n_extra, self.n_codes)
+        if len(self.weights) > len(shapes):
+            raise ValueError("a graph network with weights that belong to nothing")
+        for name, shape in shapes.items():
             array = self.weights.get(name)
             if (
                 array is None
                 or array.dtype != np.float32
                 or array.shape != shape
-                or not np.isfinite(array).all()
+                or not (np.abs(array) <= _MOST_WEIGHT).all()
             ):
-                raise ValueError(f"a graph network without finite weights {name} of shape {shape}")
+                raise ValueError(f"a graph network without weights {name} of shape {shape}, up to 100")
 
     def predict(self, graphs: Graphs, extra: FloatArray) -> FloatArray:
         """Standardised codes (n, k); extra: (n, n_extra). A row does not depend on the others: products are

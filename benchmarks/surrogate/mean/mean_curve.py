@@ -19,7 +19,14 @@ from nascurve.benchmarks.surrogate.mean.compression import Compression
 from nascurve.benchmarks.surrogate.mean.extratrees import fit_extratrees
 from nascurve.benchmarks.surrogate.mean.forest import Forest
 from nascurve.benchmarks.surrogate.mean.gin import GraphNetwork
-from nascurve.benchmarks.surrogate.mean.members import MODELS, Blob, Inputs, MemberForm, early_columns
+from nascurve.benchmarks.surrogate.mean.members import (
+    MODELS,
+    Blob,
+    Inputs,
+    MemberForm,
+    early_columns,
+    n_early_columns,
+)
 from nascurve.benchmarks.surrogate.mean.targets import Targets, filled_early
 from nascurve.errors import ConfigError
 from nascurve.simulator.types import Architecture, FloatArray, SearchSpace
@@ -28,6 +35,8 @@ _STOP_SHARE = 0.15
 _MAX_SEED = 2**31 - 1
 _TINY = 1e-9
 _MAX_THREADS = 8
+_MOST_EARLY = 100
+_MOST_SCALE = 1e9
 _SETTINGS = ("models", "n_members", "compression", "n_components", "early_epochs", "features", "seed")
 
 
@@ -72,7 +81,7 @@ class MeanCurve:
             )
         self._n_members = options.integer("n_members", n_members, at_least=1)
         self._compression = Compression(compression, n_components)
-        self._early_epochs = options.integer("early_epochs", early_epochs, at_least=0)
+        self._early_epochs = options.integer("early_epochs", early_epochs, at_least=0, at_most=_MOST_EARLY)
         self._features = features
         self._seed = options.integer("seed", seed, at_least=0)
         self._featurizer: Featurizer | None = None
@@ -109,14 +118,14 @@ class MeanCurve:
         shift, scale = codes[measured].mean(axis=0), np.maximum(codes[measured].std(axis=0), _TINY)
         width = len(self._featurizer.names)
         self._form = MemberForm(
-            n_rows=width + _n_early_columns(self._early_epochs, width),
+            n_rows=width + n_early_columns(self._early_epochs, width),
             n_early=self._early_epochs,
             shift=shift,
             scale=scale,
             form=form,
         )
         inputs = self._inputs(targets.archs, targets.early)
-        part = np.random.default_rng([self._seed, 0]).permutation(targets.group.max() + 1) % self._n_members
+        part = self._parts_of_groups(int(targets.group.max()) + 1, targets.group[measured])
         part_of = part[targets.group]
 
         def fitted(member: int) -> dict[str, dict[str, Blob]]:
@@ -159,6 +168,15 @@ class MeanCurve:
                 held_codes[rows] += self._member_codes(model, stored, inputs.subset(rows)) / len(self._models)
             self._held_out = self._compression.decode(held_codes)[targets.of_run]
 
+    def _parts_of_groups(self, n_groups: int, measured: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The part of each architecture, (n_groups,). Where chance puts all that are measured into one, whose
+        member would see none, they are spread."""
+        place = np.random.default_rng([self._seed, 0]).permutation(n_groups)
+        known = np.unique(measured)
+        if len(np.unique(place[known] % self._n_members)) == 1:
+            place[known] = np.argsort(np.argsort(place[known]))
+        return place % self._n_members
+
     def predict(self, archs: Sequence[Architecture], early: ArrayLike | None = None) -> FloatArray:
         """Mean curves (n, E) in [0, 1]; a row does not depend on the others.
 
@@ -189,8 +207,8 @@ class MeanCurve:
 
     def out_of_fold(self) -> FloatArray:
         """(R, E): for the runs of `fit`, the mean over models of what members predict that did not see the
-        run's architecture. (The basis of the curves is common to all, and fitted to all curves.) Raises
-        ConfigError for one member, which sees all, and for a loaded mean curve."""
+        run's architecture. (The basis of the curves and the scale of the codes are those of all curves.)
+        Raises ConfigError for one member, which sees all, and for a loaded mean curve."""
         if self._held_out is None:
             raise ConfigError(
                 "out_of_fold: there are no predictions of members that did not see an architecture. Fit with "
@@ -236,11 +254,11 @@ class MeanCurve:
         shift, scale = scaling.pop("shift"), scaling.pop("scale")
         of |= {name: {} for name in scaling}
         for array in (shift, scale):
-            if array.shape != (k,) or array.dtype != np.float64 or not np.isfinite(array).all():
-                raise ValueError(f"shift and scale are no {k} finite numbers")
+            if array.shape != (k,) or array.dtype != np.float64 or not (np.abs(array) <= _MOST_SCALE).all():
+                raise ValueError(f"shift and scale are no {k} numbers up to {_MOST_SCALE:g}")
         width = len(made._featurizer.names)
         made._form = MemberForm(
-            n_rows=width + _n_early_columns(made._early_epochs, width),
+            n_rows=width + n_early_columns(made._early_epochs, width),
             n_early=made._early_epochs,
             shift=shift,
             scale=scale,
@@ -295,10 +313,6 @@ class MeanCurve:
         if self._featurizer is None or self._form is None:
             raise ConfigError("MeanCurve: call fit(data) first.")
         return self._featurizer, self._form
-
-
-def _n_early_columns(early_epochs: int, n_features: int) -> int:
-    return int(early_columns(np.zeros((0, early_epochs)), n_features).shape[1])
 
 
 def _digest(featurizer: Featurizer) -> str:

@@ -105,7 +105,13 @@ def early_columns(early: FloatArray, n_features: int) -> FloatArray:
         return early
     pairs = [(b, a) for b in range(n_early) for a in range(b)]
     block = np.column_stack([early, *(early[:, b] - early[:, a] for b, a in pairs)])
-    return np.tile(block, max(1, round(n_features / (3 * block.shape[1]))))
+    return np.tile(block, n_early_columns(n_early, n_features) // block.shape[1])
+
+
+def n_early_columns(n_early: int, n_features: int) -> int:
+    """How many columns `early_columns` makes of n_early accuracies."""
+    width = n_early * (n_early + 1) // 2
+    return width and width * max(1, round(n_features / (3 * width)))
 
 
 def _arrays(stored: Mapping[str, Blob]) -> dict[str, NDArray[Any]]:

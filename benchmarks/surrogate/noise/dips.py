@@ -14,6 +14,7 @@ from nascurve.simulator.types import FloatArray
 _CHANCES = np.geomspace(0.002, 0.5, 60)
 _MOST_VARIANCE = 0.8
 _LEAST_SKEWNESS = 0.05
+_DEEPEST = 100.0
 _MAX_RECOVERY = 3
 """Epochs after which a dip is over."""
 
@@ -92,7 +93,12 @@ class Dips:
         lasting = float(stored(arrays, "dips.lasting", (1,))[0])
         if (chance < 0).any() or (chance > 0.5).any() or (depth < 0).any() or not 0 <= lasting <= 0.9:
             raise ValueError("dips with chances beyond [0, .5], depths below 0 or lasting beyond [0, .9]")
-        return cls(chance, depth, lasting)
+        made = cls(chance, depth, lasting)
+        if depth.max() > _DEEPEST or made.cumulants()[1].max() > _MOST_VARIANCE + 1e-6:
+            raise ValueError(
+                f"dips deeper than {_DEEPEST:g}, or of more than {_MOST_VARIANCE} of the variance"
+            )
+        return made
 
 
 def _unit_cumulants(chance: FloatArray) -> list[FloatArray]:

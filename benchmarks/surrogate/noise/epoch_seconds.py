@@ -17,6 +17,7 @@ from nascurve.simulator.types import FloatArray
 _LEAST_ROWS = 20
 _LEAST_SPREAD = 1e-6
 _ROUNDS = 300
+_MOST_LOG = 100.0
 
 
 class EpochSeconds:
@@ -68,7 +69,8 @@ class EpochSeconds:
         middle, lowest, highest = self._range.tolist()
         if self._trees is None:
             return np.full(len(rows), middle)
-        seconds: FloatArray = np.clip(middle * np.exp(self._trees.predict(rows)), lowest, highest)
+        logs = np.clip(self._trees.predict(rows), -_MOST_LOG, _MOST_LOG)
+        seconds: FloatArray = np.clip(middle * np.exp(logs), lowest, highest)
         return seconds
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

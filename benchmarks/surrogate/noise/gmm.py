@@ -40,6 +40,7 @@ class MixtureNoise(NoiseModel):
 
         points = joint_residuals(self.id, curves, group)
         most = max(1, len(points) // (_RUNS_A_COMPONENT * points.shape[1]))
+        most = min(most, len(np.unique(points, axis=0)))
         mixture: Any = GaussianMixture(  # type: ignore[no-untyped-call]
             min(self._n_components, most), reg_covar=_LEAST_VARIANCE, random_state=self._seed
         )

@@ -16,6 +16,9 @@ from nascurve.simulator.types import FloatArray
 
 IntArray = NDArray[np.intp]
 Blobs = dict[str, NDArray[Any]]
+_MOST_RESOLUTION = 10**9
+_MOST_STORED = 1e12
+"""No number of a fitted model comes near it; sums and squares of such numbers stay finite."""
 
 
 class NoiseModel(ABC):
@@ -33,7 +36,9 @@ class NoiseModel(ABC):
     def __init__(self, *, seed: int = 0, resolution: int | None = None) -> None:
         self._seed = options.integer(f"{self.id}.seed", seed, at_least=0)
         self._asked_resolution = (
-            None if resolution is None else options.integer(f"{self.id}.resolution", resolution, at_least=0)
+            None
+            if resolution is None
+            else options.integer(f"{self.id}.resolution", resolution, at_least=0, at_most=_MOST_RESOLUTION)
         )
         self._resolution = 0
         self._n_features = -1
@@ -113,7 +118,7 @@ class NoiseModel(ABC):
         model = cls(**meta["settings"])
         fitted = meta["fitted"]
         for name, least in (("n_features", 0), ("n_epochs", 2), ("found_resolution", 0)):
-            if type(fitted[name]) is not int or fitted[name] < least:
+            if type(fitted[name]) is not int or not least <= fitted[name] <= _MOST_RESOLUTION:
                 raise ValueError(f"{name} is {fitted[name]!r:.40}")
         model._n_features, model._n_epochs = fitted["n_features"], fitted["n_epochs"]
         model._resolution = fitted["found_resolution"]
@@ -141,11 +146,11 @@ class NoiseModel(ABC):
 
 def stored(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> FloatArray:
     """An array of a file, with this shape (-1: any length). Raises ValueError for another or one with values
-    that are not finite, KeyError when it is missing."""
+    that are not finite or beyond 1e12, KeyError when it is missing."""
     array = arrays[name]
     fits = array.ndim == len(shape) and all(w in (-1, n) for w, n in zip(shape, array.shape, strict=True))
-    if array.dtype != np.float64 or not fits or not np.isfinite(array).all():
-        raise ValueError(f"{name} is {array.dtype} {array.shape}, not finite float64 {shape}")
+    if array.dtype != np.float64 or not fits or not (np.abs(array) <= _MOST_STORED).all():
+        raise ValueError(f"{name} is {array.dtype} {array.shape}, not float64 {shape} up to 1e12")
     return np.ascontiguousarray(array)
 
 

@@ -63,7 +63,8 @@ class Regime:
 
         The part of the variance that is jitter, and the luck's correlation, are those of a factor analysis
         (maximum likelihood) of the residuals in predicted standard deviations, cut off at four. With fewer
-        than ten complete rows of several runs for each epoch, jitter is what `RunResiduals.jitter` says, and
+        than ten complete rows of several runs for each epoch, or where they do not differ enough to be
+        told apart by factors, jitter is what `RunResiduals.jitter` says, and
         luck varies as the residuals do when smoothed over five epochs (principal components, one for
         each five rows); with fewer than five rows it is alike at all epochs.
         """
@@ -74,7 +75,7 @@ class Regime:
         standard = np.clip(several / total, -_CLIP, _CLIP)
         complete = standard[np.isfinite(standard).all(axis=1)]
         ratio = _mean(jitter_scale**2) / _mean(total**2)
-        if enough:
+        if enough and np.linalg.matrix_rank(complete) > min(LUCK_RANK, complete.shape[1] - 1):
             root, share = _factors(complete)
             jitter_factor = np.sqrt(share / ratio)
         else:

@@ -11,6 +11,7 @@ _NORMAL_MEDIAN = 0.6745
 """Median size of a standard normal number."""
 _CLIP = 4.0
 _LEAST_SHARE = 1e-4
+_SILENT = 1e-12
 
 
 def window_mean(values: FloatArray, half: int) -> FloatArray:
@@ -48,10 +49,11 @@ def log_scales(
 
     Of residuals (R, E): squares as shares of all runs' at that epoch, averaged over an architecture's runs
     and a window of 2 half + 1 epochs. So the course over epochs that all share stays sharp, and what an
-    architecture differs by is smooth.
+    architecture differs by is smooth. At an epoch at which all residuals are 0 labels stand for 1e-12.
     """
     course = robust_scale(residuals)
     positive = course[course > 0]
+    silent = course == 0
     course = np.where(course > 0, course, np.median(positive) if len(positive) else 1.0)
     share = (residuals / course) ** 2
     known = np.isfinite(share)
@@ -65,4 +67,5 @@ def log_scales(
     level = np.nanmean(smooth, axis=1)[:, None]
     smooth = np.where(np.isfinite(smooth), smooth, level)
     labels = np.log(np.maximum(smooth, _LEAST_SHARE)) / 2 + np.log(course)
+    labels[:, silent] = np.log(_SILENT)
     return labels, archs, counts[archs].sum(axis=1)

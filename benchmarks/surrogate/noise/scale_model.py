@@ -16,6 +16,7 @@ from nascurve.simulator.types import FloatArray
 _LEAST_ROWS = 20
 _LEAST_SIZE = 1e-9
 _FOLDS = 4
+_MOST_LOG = 100.0
 
 
 class ScaleModel:
@@ -50,11 +51,11 @@ class ScaleModel:
         return cls(mean, np.zeros(len(mean)), None)
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """(n, E); a row does not depend on the others."""
+        """(n, E), within [-100, 100]: exponentials are finite; a row does not depend on the others."""
         curves = np.repeat(self._mean[None], len(inputs), axis=0)
         if self._trees is not None:
             curves += self._trees.predict(inputs)[:, None] * self._component
-        return curves
+        return np.clip(curves, -_MOST_LOG, _MOST_LOG)
 
     def to_arrays(self, prefix: str) -> tuple[dict[str, Any] | None, dict[str, NDArray[Any]]]:
         arrays = {f"{prefix}.mean": self._mean, f"{prefix}.component": self._component}

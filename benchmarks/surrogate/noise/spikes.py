@@ -20,6 +20,7 @@ from nascurve.simulator.types import FloatArray
 
 _ROWS_A_REGIME = 600
 _MOST_REGIMES = 4
+_MOST_SPREAD = 10.0
 _INDEPENDENT = 0.5
 """So many independent values stand behind a jitter label for each value: neighbours share a difference."""
 
@@ -130,7 +131,7 @@ class SpikeNoise(NoiseModel):
         n_epochs = self._n_epochs
         self._edges = stored(arrays, "edges", (-1,))
         self._spread = float(stored(arrays, "spread", (1,))[0])
-        if self._spread < 0:
+        if not 0 <= self._spread <= _MOST_SPREAD:
             raise ValueError(f"a spread of {self._spread:g}")
         self._inputs = CurveInputs.from_arrays(arrays, n_epochs)
         self._jitter_model, self._ratio_model = (

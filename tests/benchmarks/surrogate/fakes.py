@@ -44,6 +44,8 @@ def data(counts: Sequence[int], *, seed: int = 0) -> CurveData:
 class FakeSurrogate:
     """Knows the true mean curves, shifted by `shift`; adds white noise of std `noise`."""
 
+    diverged = 0.0
+
     def __init__(self, *, shift: float = 0.0, noise: float = NOISE, n_epochs: int = E) -> None:
         self.shift, self.noise, self.n_epochs = shift, noise, n_epochs
         self.early: Array | None = None
@@ -58,3 +60,6 @@ class FakeSurrogate:
         means = self.mean_curves(archs, early)
         rng = np.random.default_rng(len(archs))
         return np.clip(means + rng.normal(0, self.noise, means.shape), 0, 1)
+
+    def divergence(self, archs: Sequence[Architecture]) -> Array:
+        return np.full(len(archs), self.diverged)

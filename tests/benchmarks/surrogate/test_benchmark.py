@@ -153,6 +153,12 @@ def test_wrong_first_epochs_are_refused(values, text):
         SurrogateBenchmark(MadeUp(Cell201Space(), early_epochs=2), first_epochs={arch: values})
 
 
+@pytest.mark.parametrize("given", [3, [1, 2]])
+def test_first_epochs_that_are_no_mapping_are_refused(given):
+    with pytest.raises(ConfigError, match="expected a mapping"):
+        SurrogateBenchmark(MadeUp(Cell201Space(), early_epochs=2), first_epochs=given)
+
+
 def test_first_epochs_where_they_are_needed_and_only_there():
     with pytest.raises(CapabilityError, match="early_epochs=2"):
         SurrogateBenchmark(MadeUp(Cell201Space(), early_epochs=2))

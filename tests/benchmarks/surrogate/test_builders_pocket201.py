@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -78,6 +79,45 @@ def test_a_damaged_or_other_cache_is_made_anew(bench, cache, caplog):
     assert np.array_equal(again.query(arch, seed=2).val_acc, bench.query(arch, seed=2).val_acc)
     assert "fitted anew" in caplog.text
     assert json.loads((folder / "manifest.json").read_text())["facts"]["seed"] == 0
+
+
+def test_a_cache_of_other_versions_is_made_anew(bench, cache, caplog, monkeypatch):
+    """They may fit another surrogate to the same runs."""
+    monkeypatch.setattr(builders_pocket201, "library_versions", lambda: {"nascurve": "99"})
+    load_pocket201_mnist_surrogate(n_architectures=N, n_seeds=3, cache_dir=cache).true_test_acc(
+        bench.space.all()[777]
+    )
+    assert "other runs, settings or versions" in caplog.text
+
+
+def test_of_several_processes_one_fits_and_the_others_wait(monkeypatch, tmp_path):
+    fits = []
+
+    def fit(data, settings, seed):
+        fits.append(seed)
+        time.sleep(0.5)  # long enough for the other one to come
+        return real(data, settings, seed)
+
+    real = Surrogate.fit
+    monkeypatch.setattr(Surrogate, "fit", fit)
+    loaded = [load_pocket201_mnist_surrogate(n_architectures=N, cache_dir=tmp_path) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:  # locks of two open files exclude each other within a process too
+        first, second = pool.map(lambda bench: bench.surrogate.fitted, loaded)
+    assert fits == [0]
+    arch = loaded[0].space.all()[5]
+    np.testing.assert_array_equal(first.curves([arch], [1]), second.curves([arch], [1]))
+
+
+def test_a_cache_that_cannot_be_written_to_is_said(tmp_path, caplog):
+    (tmp_path / "file").write_text("x")
+    bench = load_pocket201_mnist_surrogate(n_architectures=N, cache_dir=tmp_path / "file")
+    assert 0 < bench.true_test_acc(bench.space.all()[5]) < 1
+    assert "not kept" in caplog.text
+
+
+def test_without_a_cache_it_says_so(caplog):
+    load_pocket201_mnist_surrogate(n_architectures=N).true_test_acc(load_pocket201_mnist().space.all()[5])
+    assert "cache_dir= keeps it" in caplog.text
 
 
 def test_nothing_is_fitted_before_the_first_question():

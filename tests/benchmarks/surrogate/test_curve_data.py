@@ -92,7 +92,14 @@ def test_sha256_tells_any_change():
         (lambda: CurveData.of(SPACE, ALL[:1], [[0.5]], epoch_s=[-1.0]), "run 1: expected seconds"),
         (lambda: CurveData.of(SPACE, ALL[:1], [[0.5]], epoch_s=[1.0, 2.0]), "epoch_s: .*1 runs"),
         (lambda: CurveData.of(SPACE, ALL[:1], [[0.5]], seeds=[0.5]), "seeds: expected a whole number"),
+        (lambda: CurveData.of(SPACE, ALL[:1], [[0.5]], epoch_s=["fast"]), "epoch_s: expected a number"),
+        (lambda: CurveData.of(SPACE, ALL[:2], [[0.5]] * 2, seeds=[[1], [1, 2]]), "seeds: expected a whole"),
         (lambda: CurveData.of(SPACE, ALL[:1], [[0.5]], source=""), "source"),
+        (lambda: _data().subset([99]), "rows: expected numbers from 0 to"),
+        (lambda: _data().subset([-1]), "rows: expected numbers from 0 to"),
+        (lambda: _data().subset([0.5]), "rows: expected numbers from 0 to"),
+        (lambda: _data().subset(np.ones(99, dtype=bool)), "or a mask of"),
+        (lambda: _data().subset([]), "one training run or more"),
     ],
 )
 def test_bad_runs_are_one_clear_error(make, text):

@@ -160,8 +160,11 @@ def test_diverged_runs_are_counted_and_left_out_of_the_noise() -> None:
     runs = data([3] * 60)
     values = np.array(runs.val_acc)
     values[::3, 8:] = np.nan
-    result = scored(CurveData.of(SPACE, runs.archs, values), FakeSurrogate())
+    surrogate = FakeSurrogate()
+    surrogate.diverged = 0.25
+    result = scored(CurveData.of(SPACE, runs.archs, values), surrogate)
     assert result.scores["diverged_real"] == pytest.approx(1 / 3)
+    assert result.scores["diverged_surrogate"] == pytest.approx(0.25)
     assert result.scores["final_r2"] > 0.97
     assert math.isfinite(result.scores["auc_real_vs_simulated"])
     assert math.isfinite(result.scores["seed_std_real"])

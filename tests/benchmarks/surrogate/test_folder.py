@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -10,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import nascurve.benchmarks.surrogate.folder as folder_module
 from nascurve.benchmarks.cell201 import Cell201Space
 from nascurve.benchmarks.surrogate.curve_data import CurveData
 from nascurve.benchmarks.surrogate.folder import (
@@ -54,7 +56,7 @@ def _rewritten(folder, **changes):
     """The manifest with changes, and with a digest that fits them: as a forger would do."""
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
     rest = {name: value for name, value in manifest.items() if name != "sha256"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(rest, sort_keys=True)
     manifest["sha256"] = hashlib.sha256(text.encode()).hexdigest()
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
@@ -204,6 +206,42 @@ def test_a_forged_number_of_epochs_takes_no_memory(folder):
     _rewritten(folder, parts=parts, facts=facts)
     with pytest.raises(DataFileError, match="out of range"):
         load_surrogate_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda facts: facts["training"].update(diverged_after=[[1]]), "whole numbers"),
+        (lambda facts: facts["training"].update(diverged_after=["1"]), "whole numbers"),
+        (lambda facts: facts["settings"].update(noise="kde"), "another noise model"),
+    ],
+)
+def test_forged_facts_are_refused(folder, change, text):
+    facts = json.loads((folder / MANIFEST).read_text())["facts"]
+    change(facts)
+    _rewritten(folder, facts=facts)
+    with pytest.raises(DataFileError, match=text):
+        load_surrogate_folder(folder)
+
+
+def test_a_source_that_is_no_utf8_is_kept(surrogate, tmp_path):
+    """The name of a file that was not written in UTF-8 gets there."""
+    odd = dataclasses.replace(surrogate, facts={**surrogate.facts, "source": "l\udcffgs"})
+    assert load_surrogate_folder(save_surrogate(odd, tmp_path / "odd"))[0].facts["source"] == "l\udcffgs"
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_not_mixed(surrogate, folder, monkeypatch):
+    arrays = folder / "arrays.npz"
+
+    def replaced_now(data):
+        arrays.write_bytes(b"of another surrogate")
+        return read(data)
+
+    read = folder_module._read_npz
+    monkeypatch.setattr(folder_module, "_read_npz", replaced_now)
+    loaded, _ = load_surrogate_folder(folder)
+    for one, other in zip(_answers(loaded), _answers(surrogate), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.slow

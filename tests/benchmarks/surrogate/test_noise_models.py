@@ -108,12 +108,29 @@ def test_a_damaged_array_is_one_clear_error(fitted, name):
     for key, array in arrays.items():
         if array.dtype != np.float64 or key.endswith("threshold") or not array.size:
             continue
-        for damaged in (np.full_like(array, np.nan), array[None], array.astype(np.float32)):
+        huge = np.full_like(array, 1e300)
+        for damaged in (np.full_like(array, np.nan), huge, array[None], array.astype(np.float32)):
             with pytest.raises(DataFileError, match="damaged or was altered"):
                 noise_from_arrays(meta, arrays | {key: damaged})
     for key in arrays:
         with pytest.raises(DataFileError, match="damaged or was altered"):
             noise_from_arrays(meta, {other: array for other, array in arrays.items() if other != key})
+
+
+@pytest.mark.parametrize("name", [name for name in NOISE_MODELS if name != "none"])
+@pytest.mark.filterwarnings("error")
+def test_large_numbers_of_a_file_are_refused_or_give_finite_curves(fitted, data, name):
+    meta, arrays = fitted[name].to_arrays()
+    for key, array in arrays.items():
+        if array.dtype != np.float64:
+            continue
+        for value in (1e4, -1e4, 1e12):
+            try:
+                model = noise_from_arrays(meta, arrays | {key: np.full_like(array, value)})
+            except DataFileError:
+                continue
+            curves = model.sample(**asked(data))
+            assert ((curves >= 0) & (curves <= 1)).all(), key
 
 
 @pytest.mark.parametrize(
@@ -125,6 +142,7 @@ def test_a_damaged_array_is_one_clear_error(fitted, name):
         {"settings": {"colour": 1}},
         {"fitted": {"n_features": 3, "n_epochs": 1, "found_resolution": 0}},
         {"fitted": {"n_features": 5, "n_epochs": EPOCHS, "found_resolution": 0}},
+        {"fitted": {"n_features": 3, "n_epochs": EPOCHS, "found_resolution": 10**400}},
         {"fitted": {}},
         {"model": None},
     ],
@@ -208,6 +226,23 @@ def test_runs_that_are_all_alike_have_no_noise(name):
     model.fit(**data)
     arguments = asked(data)
     assert np.allclose(model.sample(**arguments), arguments["mean"], atol=2e-3 if name == "gmm" else 1e-9)
+
+
+@pytest.mark.parametrize("name", NOISE_MODELS)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("noisy", [slice(0, 0), slice(5, 6), slice(3, None)])
+def test_epochs_without_noise_have_none(name, noisy):
+    data = made_up(n=200, runs=2)
+    off = np.zeros_like(data["mean"])
+    off[:, noisy] = np.random.default_rng(1).normal(0, 0.01, off[:, noisy].shape)
+    data["curves"] = np.clip(data["mean"] + off, 0, 1)
+    model = create_noise_model(name)
+    model.fit(**data)
+    arguments = asked(data)
+    sampled = np.abs(model.sample(**arguments) - arguments["mean"]).max(axis=0) > 2e-3
+    expected = np.zeros(len(sampled), bool)
+    expected[noisy] = name != "none"
+    np.testing.assert_array_equal(sampled, expected)
 
 
 @pytest.mark.parametrize("name", NOISE_MODELS)
