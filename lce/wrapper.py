@@ -234,9 +234,8 @@ class LCE:
 
     def _drop(self, run: Run, look: Evaluation) -> Evaluation | None:
         """Give up a run; what the base is told, None for nothing."""
-        diverged = not np.isfinite(look.curve.val_acc[-1])
         predicted = None
-        if self._report_dropped == "predicted" and not diverged:
+        if self._report_dropped == "predicted" and np.isfinite(look.curve.val_acc[-1]):
             predicted = self._schedule.outcome(look, self._forecaster)
         report = self._report(run, look, Status.STOPPED)
         if predicted is not None:
