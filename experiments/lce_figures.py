@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nascurve.experiments.figure import COLOURS, MARKERS, RC
-from nascurve.experiments.files import write_atomically
+from nascurve.experiments.figure import COLOURS, MARKERS
+from nascurve.experiments.figure_files import save_figures, styled
 from nascurve.experiments.lce_evaluate_folder import FIGURES
 from nascurve.experiments.noise_panels import grid
 from nascurve.lce.evaluation.fans import Fans
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Cells = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
-P = ParamSpec("P")
 _PAGE_IN = 7.2
 _STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)))
 """Of the extrapolators when the colours begin again."""
@@ -38,38 +36,15 @@ def save_lce_figures(
     at_epoch: int,
 ) -> list[Path]:
     """Write the three figures as .png and .pdf (fonts embedded), atomically. Raises DataFileError."""
-    from matplotlib import rc_context
-
     drawn = (
         draw_fans(fans, title=title),
         draw_prefixes(metrics, title=title, at_epoch=at_epoch),
         draw_calibration(cells, title=title),
     )
-    paths = []
-    for name, figure in zip(FIGURES, drawn, strict=True):
-        for suffix in ("png", "pdf"):
-            path = folder / f"{name}.{suffix}"
-            metadata = {"CreationDate": None} if suffix == "pdf" else {}
-            with rc_context(RC):
-                write_atomically(path, lambda to, f=figure, m=metadata: f.savefig(to, metadata=m))  # type: ignore[misc]
-            paths.append(path)
-    return paths
+    return save_figures(dict(zip(FIGURES, drawn, strict=True)), folder)
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw a figure under our settings, which text takes over when it is made."""
-
-    @functools.wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        from matplotlib import rc_context
-
-        with rc_context(RC):
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
-@_styled
+@styled
 def draw_prefixes(metrics: pd.DataFrame, *, title: str, at_epoch: int) -> Figure:
     """Kendall's τ and RMSE against the epochs seen, with bands of one standard error: a column for each
     number of fitted curves, a line for each extrapolator. metrics: as metrics.csv."""
@@ -97,7 +72,7 @@ def draw_prefixes(metrics: pd.DataFrame, *, title: str, at_epoch: int) -> Figure
     return _finish(figure, labels)
 
 
-@_styled
+@styled
 def draw_calibration(cells: Cells, *, title: str) -> Figure:
     """Share of the true accuracies below each predicted quantile, mean over splits, against its level: a
     column for each number of fitted curves, a row for the shortest, a middle and the longest prefix. On the
@@ -136,7 +111,7 @@ def draw_calibration(cells: Cells, *, title: str) -> Figure:
     return _finish(figure, labels)
 
 
-@_styled
+@styled
 def draw_fans(fans: Mapping[str, Fans], *, title: str) -> Figure:
     """Real curves with the median and the central 50 % and 90 % intervals predicted after the first epochs: a
     row for each extrapolator, a column for each run. The axes of a column are the same, so that widths can be

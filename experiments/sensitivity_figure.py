@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nascurve.experiments.figure import RC
-from nascurve.experiments.files import write_atomically
+from nascurve.experiments.figure_files import save_figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +22,7 @@ _MAP = "RdBu"  # diverging, and told apart by the colour-blind
 
 def save_sensitivity(folder: Path, table: pd.DataFrame, *, title: str) -> None:
     """Write sensitivity.png and .pdf, atomically."""
-    figure = draw_sensitivity(table, title=title)
-    write_atomically(folder / "sensitivity.png", lambda path: figure.savefig(path, format="png"))
-    write_atomically(folder / "sensitivity.pdf", lambda path: figure.savefig(path, format="pdf"))
+    save_figures({"sensitivity": draw_sensitivity(table, title=title)}, folder)
 
 
 def draw_sensitivity(table: pd.DataFrame, *, title: str) -> Figure:

@@ -232,8 +232,8 @@ def _run_missing(folder: SurrogateFolder, study: Study) -> dict[str, Any]:
 def _write(
     folder: SurrogateFolder, study: Study, results: Mapping[str, Any], *, figures: bool, markdown: bool
 ) -> None:
+    from nascurve.experiments.figure_files import save_figures
     from nascurve.experiments.files import write_atomically
-    from nascurve.experiments.surrogate_figures import save_figures
     from nascurve.experiments.surrogate_table import format_frames
 
     frames = study.tables(results)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nascurve.experiments.figure import COLOURS, MARKERS, RC, plain_number
-from nascurve.experiments.files import write_atomically
+from nascurve.experiments.figure import COLOURS, MARKERS, plain_number
+from nascurve.experiments.figure_files import styled
 from nascurve.experiments.noise_panels import grid
 
 if TYPE_CHECKING:
@@ -18,38 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-P = ParamSpec("P")
 REAL = "0.25"
 SURROGATE = COLOURS[0]
 _PANEL_IN = (3.1, 2.4)
-
-
-def save_figures(drawn: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Write each as NAME.png and NAME.pdf (fonts embedded), atomically. Raises DataFileError."""
-    from matplotlib import rc_context
-
-    paths = []
-    for name, figure in drawn.items():
-        for suffix in ("png", "pdf"):
-            path = folder / f"{name}.{suffix}"
-            metadata = {"CreationDate": None} if suffix == "pdf" else {}
-            with rc_context(RC):
-                write_atomically(path, lambda to, f=figure, m=metadata: f.savefig(to, metadata=m))  # type: ignore[misc]
-            paths.append(path)
-    return paths
-
-
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw a figure under our settings, which text takes over when it is made."""
-
-    @functools.wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        from matplotlib import rc_context
-
-        with rc_context(RC):
-            return draw(*args, **kwargs)
-
-    return drawn
 
 
 def panels(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nascurve.experiments.figure import COLOURS, MARKERS, plain_number
+from nascurve.experiments.figure_files import styled
 from nascurve.experiments.methods import NO_LCE
 from nascurve.experiments.noise_panels import grid
-from nascurve.experiments.surrogate_figures import REAL, legend_below, panels, styled
+from nascurve.experiments.surrogate_figures import REAL, legend_below, panels
 
 if TYPE_CHECKING:
     import pandas as pd
