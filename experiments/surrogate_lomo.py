@@ -49,13 +49,12 @@ class LomoStudy:
     ) -> None:
         from nascurve.experiments.methods import OptimizerSpec
 
-        if source.benchmark is None:
-            raise ConfigError("study=lomo needs a benchmark to search in, not files of learning curves.")
+        self._benchmark = source.searchable(self.name)
         settings.refuse_halves_and_early(self.name)
         entries = given["optimizers"]
         if not isinstance(entries, list) or len(entries) < 2:
             raise ConfigError(f"optimizers: expected a list of two or more, got {entries!r}.")
-        self._source, self._benchmark, self._settings = source, source.benchmark, settings
+        self._source, self._settings = source, settings
         self._optimizers = [OptimizerSpec.read(entry, {}) for entry in entries]
         self._evaluations = options.integer("evaluations", given["evaluations"], at_least=1)
         self._seeds = options.integer("seeds", given["seeds"], at_least=1)

@@ -73,10 +73,9 @@ class SearchStudy:
     ) -> None:
         from nascurve.experiments.config import resolve_budget_s
 
-        if source.benchmark is None:
-            raise ConfigError("study=search needs a benchmark to search in, not files of learning curves.")
+        self._table = source.searchable(self.name)
         settings.refuse_halves_and_early(self.name)
-        self._source, self._table, self._settings = source, source.benchmark, settings
+        self._source, self._settings = source, settings
         self._given = {name: given[name] for name in self.DEFAULTS}
         self._seeds = read_seeds(given["seeds"])
         trainings = options.real("budget_trainings", given["budget_trainings"], above=0)

@@ -69,6 +69,12 @@ class SurrogateSource:
             benchmark=benchmark,
         )
 
+    def searchable(self, study: str) -> Benchmark:
+        """The benchmark, for a study in which optimizers search. Raises ConfigError where there is none."""
+        if self.benchmark is None:
+            raise ConfigError(f"study={study} needs a benchmark to search in, not files of learning curves.")
+        return self.benchmark
+
     def reporting_keys(self) -> frozenset[str]:
         """The architectures that no choice of this project was made on, see `halves`."""
         from nascurve.benchmarks.enumeration import all_architectures

@@ -124,18 +124,15 @@ def load_nb111(
         surrogate fit source=logs space=nb101` wrote, told by its manifest.json; it needs no table.
     noise, n_seeds: see `SurrogateBenchmark`. cache_dir: checkpoints only.
     """
-    if data_dir is None or not _is_ours(data_dir):
-        return NB111(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            nb101_dir=nb101_dir,
-            noise=noise,
-            faithful=faithful,
-            n_seeds=n_seeds,
-        )
-    _checkpoint_only(NB111.card.id, faithful=faithful, nb101_dir=nb101_dir)
-    noisy = True if noise is None else noise
-    return _of_folder(NB111.card.id, data_dir, NB111.card, noise=noisy, n_seeds=n_seeds)
+    return _checkpoint_or_own(
+        NB111,
+        data_dir,
+        noise=noise,
+        n_seeds=n_seeds,
+        cache_dir=cache_dir,
+        faithful=faithful,
+        nb101_dir=nb101_dir,
+    )
 
 
 @_with_card(NB311.card)
@@ -155,18 +152,15 @@ def load_nb311(
         surrogate fit source=nb301` wrote, told by its manifest.json; it predicts the seconds too.
     noise, n_seeds: see `SurrogateBenchmark`. cache_dir: checkpoints only.
     """
-    if data_dir is None or not _is_ours(data_dir):
-        return NB311(
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            runtime_dir=runtime_dir,
-            noise=noise,
-            faithful=faithful,
-            n_seeds=n_seeds,
-        )
-    _checkpoint_only(NB311.card.id, faithful=faithful, runtime_dir=runtime_dir)
-    noisy = True if noise is None else noise
-    return _of_folder(NB311.card.id, data_dir, NB311.card, noise=noisy, n_seeds=n_seeds)
+    return _checkpoint_or_own(
+        NB311,
+        data_dir,
+        noise=noise,
+        n_seeds=n_seeds,
+        cache_dir=cache_dir,
+        faithful=faithful,
+        runtime_dir=runtime_dir,
+    )
 
 
 def first_accuracies(data: CurveData, n_epochs: int) -> dict[Architecture, tuple[float, ...]]:
@@ -179,6 +173,23 @@ def first_accuracies(data: CurveData, n_epochs: int) -> dict[Architecture, tuple
         if len(there):
             known[data.archs[rows[0]]] = tuple(there.mean(axis=0).tolist())
     return known
+
+
+def _checkpoint_or_own(
+    checkpoint: type[NB111] | type[NB311],
+    data_dir: str | os.PathLike[str] | None,
+    *,
+    noise: bool | None,
+    n_seeds: int | None,
+    cache_dir: str | os.PathLike[str] | None,
+    **only: Any,
+) -> CurveBenchmark:
+    """A released checkpoint, with its options `only`, which a folder of one's own does not take."""
+    if data_dir is None or not _is_ours(data_dir):
+        return checkpoint(data_dir=data_dir, cache_dir=cache_dir, noise=noise, n_seeds=n_seeds, **only)
+    card = checkpoint.card
+    _checkpoint_only(card.id, **only)
+    return _of_folder(card.id, data_dir, card, noise=True if noise is None else noise, n_seeds=n_seeds)
 
 
 def _is_ours(data_dir: str | os.PathLike[str]) -> bool:
