@@ -95,6 +95,12 @@ def curves_by_method(runs: pd.DataFrame, metric: Metric) -> dict[MethodKey, Anyt
     return {(str(key[0]), str(key[1])): AnytimeCurves.of(group, metric) for key, group in groups}
 
 
+def paired(a: AnytimeCurves, b: AnytimeCurves) -> tuple[AnytimeCurves, AnytimeCurves]:
+    """The seeds that both have."""
+    seeds = np.intersect1d(a.seeds, b.seeds)
+    return a.only(seeds), b.only(seeds)
+
+
 def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray:
     """(n,): the mean of each seed's step function from `start_s`, by when all have begun, to `end_s`."""
     inside = (curves.times_s > start_s) & (curves.times_s < end_s)

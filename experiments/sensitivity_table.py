@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nascurve.errors import ConfigError
 from nascurve.experiments.curves import (
-    FIRST_SHARE,
     AnytimeCurves,
     bootstrap_mean_interval,
     choose_metric,
     curves_by_method,
-    mean_over,
+    paired,
 )
 from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.summary import gain_over_time
 from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:
@@ -41,20 +39,16 @@ def sensitivity(
     rows: list[dict[str, Any]] = []
     for optimizer in optimizers:
         own = {label: _known(curves, optimizer, label, budget_s) for label in (NO_LCE, *grid)}
-        start_s = max(FIRST_SHARE * budget_s, *(float(curve.times_s[0]) for curve in own.values()))
+        start_s = max(float(curve.times_s[0]) for curve in own.values())
         base = own[NO_LCE]
         for label, setting in grid.items():
-            curve = own[label]
-            seeds = np.intersect1d(base.seeds, curve.seeds)
-            if not len(seeds):
+            without, with_lce = paired(base, own[label])
+            if not len(without.seeds):
                 raise _no_incumbent(optimizer, label)
-            without, with_lce = base.only(seeds), curve.only(seeds)
-            over_time = mean_over(without, start_s, budget_s) - mean_over(with_lce, start_s, budget_s)
-            at_end = without.final - with_lce.final
             rows.append(
-                {"optimizer": optimizer, **setting, "n_seeds": len(seeds)}
-                | _described("gain", over_time)
-                | _described("final_gain", at_end)
+                {"optimizer": optimizer, **setting, "n_seeds": len(without.seeds)}
+                | _described("gain", gain_over_time(without, with_lce, budget_s=budget_s, start_s=start_s))
+                | _described("final_gain", without.final - with_lce.final)
             )
     return pd.DataFrame(rows)
 

@@ -18,6 +18,7 @@ from nascurve.experiments.curves import (
     choose_metric,
     curves_by_method,
     mean_over,
+    paired,
     resampling_weights,
 )
 from nascurve.experiments.files import write_atomically
@@ -56,11 +57,10 @@ def speed_up(without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float
     counts as 0, so that a lower end of 0 says: in more than 2.5 % of the resamples it is not reached at all.
     All NaN without a common seed, or where the curves of these have no time in common.
     """
-    seeds = np.intersect1d(without.seeds, with_lce.seeds)
-    without, with_lce = without.only(seeds), with_lce.only(seeds)
+    without, with_lce = paired(without, with_lce)
     if not (without.values.size and with_lce.values.size):
         return SpeedUp(np.nan, np.nan, np.nan, np.nan)
-    n = len(seeds)
+    n = len(without.seeds)
     base_s, lce_s = _times_to_target(without, with_lce, np.full((1, n), 1 / n))
     low = high = np.nan
     if n > 1:
@@ -86,11 +86,10 @@ def _first_time(reached: Any, times_s: FloatArray) -> FloatArray:
 
 def paired_p_value(without: AnytimeCurves, with_lce: AnytimeCurves) -> float:
     """Two-sided Wilcoxon signed-rank test on the final values of common seeds; see `wilcoxon_p_value`."""
-    seeds = np.intersect1d(without.seeds, with_lce.seeds)
-    final, base_final = with_lce.only(seeds).final, without.only(seeds).final
-    if min(len(final), len(base_final)) < 2:
+    without, with_lce = paired(without, with_lce)
+    if min(len(without.final), len(with_lce.final)) < 2:
         return float("nan")
-    return wilcoxon_p_value(final - base_final)
+    return wilcoxon_p_value(with_lce.final - without.final)
 
 
 def wilcoxon_p_value(differences: FloatArray) -> float:
@@ -210,19 +209,23 @@ def _row(
     }
 
 
-def gain_over_time(without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float) -> FloatArray:
+def gain_over_time(
+    without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float, start_s: float = 0.0
+) -> FloatArray:
     """(n,): for each common seed the regret without LCE minus that with it, averaged over the search; (0,)
-    where these have no incumbents in common.
+    where these have no incumbents in common, or none before the end.
 
-    The average is from a tenth of the budget, or from when all these seeds have an incumbent both ways, to
-    the end: the area between the anytime curves. Positive: LCE helps. It takes fewer seeds to see than the
+    The average is from a tenth of the budget, or from when all these seeds have an incumbent both ways, or
+    from `start_s`, whichever is last, to the end: the area between the anytime curves. Positive: LCE helps. It takes fewer seeds to see than the
     difference at the end, which hangs on one moment.
     """
-    seeds = np.intersect1d(without.seeds, with_lce.seeds)
-    without, with_lce = without.only(seeds), with_lce.only(seeds)
+    without, with_lce = paired(without, with_lce)
     if not (without.values.size and with_lce.values.size):
         return np.empty(0)
-    start_s = max(FIRST_SHARE * budget_s, float(without.times_s[0]), float(with_lce.times_s[0]))
+    begun_s = float(without.times_s[0]), float(with_lce.times_s[0])
+    start_s = max(start_s, FIRST_SHARE * budget_s, *begun_s)
+    if start_s >= budget_s:
+        return np.empty(0)
     return mean_over(without, start_s, budget_s) - mean_over(with_lce, start_s, budget_s)
 
 

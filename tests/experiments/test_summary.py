@@ -138,6 +138,13 @@ def test_the_gain_is_the_area_between_the_curves() -> None:
     assert not len(gain_over_time(curves(SLOW), curves(FAST).only(np.array([], dtype=int)), budget_s=200))
 
 
+def test_an_incumbent_at_the_very_end_has_no_gain_over_time() -> None:
+    late = [[(200, 0.1)], [(150, 0.1)]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not len(gain_over_time(curves(SLOW), curves(late), budget_s=200))
+
+
 def test_methods_and_seeds_without_an_incumbent_are_counted() -> None:
     table = summarise(
         runs({("a", "none"): SLOW}),
