@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import NascurveError
 from nascurve.experiments.config import Comparison, reference_values, versions
-from nascurve.experiments.figure import FigureSettings, draw_anytime, save_figure
+from nascurve.experiments.figure import FigureSettings, draw_anytime
+from nascurve.experiments.figure_files import save_figures
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.grid import FailedRun, Job, run_grid
 from nascurve.experiments.journal import Journal
@@ -163,7 +164,7 @@ def compare(
             write_frame(runs, folder.runs)
             write_summary(summary, folder.summary)
             if len(runs):
-                save_figure(draw_results(runs, config, settings), folder.path)
+                save_figures({"anytime": draw_results(runs, config, settings)}, folder.path)
     if failures:
         warnings.warn(f"{len(failures)} runs failed.\n{describe_failures(failures)}", stacklevel=2)
     return ComparisonResult(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.curves import AnytimeCurves, Metric, Statistic, choose_metric, curves_by_method
-from nascurve.experiments.files import write_atomically
 from nascurve.experiments.methods import NO_LCE
 from nascurve.options import choice
 from nascurve.simulator.types import FloatArray
@@ -133,18 +131,6 @@ def draw_anytime(
         _add_legend(figure, handles, settings)
         figure.canvas.draw()  # lays out while the settings hold
     return figure
-
-
-def save_figure(figure: Figure, folder: Path) -> list[Path]:
-    """Write anytime.png and anytime.pdf (vector, fonts embedded), atomically. Raises DataFileError."""
-    from matplotlib import rc_context
-
-    paths = [folder / "anytime.png", folder / "anytime.pdf"]
-    with rc_context(RC):
-        for path in paths:
-            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
-            write_atomically(path, lambda temporary, m=metadata: figure.savefig(temporary, metadata=m))  # type: ignore[misc]
-    return paths
 
 
 def _panels(n: int, settings: FigureSettings) -> tuple[Figure, list[Axes]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LOGS = "logs"
 """In place of a benchmark's id: files of one's own, see `read_logs`."""
-_PLACES = ("data_dir", "cache_dir")
+PLACES = ("data_dir", "cache_dir")
 """Options that say where data are, and nothing of what they are."""
 
 
@@ -79,9 +79,16 @@ def read_runs(
     """
     if source == LOGS:
         return _logs(given, data)
+    read = benchmark_source(str(source), given, data=data, cache=cache)
+    return _of_benchmark(read, max_architectures)
+
+
+def benchmark_source(source: str, given: Mapping[str, Any], *, data: Any, cache: Path) -> BenchmarkSource:
+    """A benchmark by its id, with options; `data` and `cache` as in `read_runs`. Raises UnknownIdError,
+    ConfigError."""
     options = dict(given)
     if data is not None:
-        if "data_dir" not in OptionSchema.of("benchmarks", str(source)).defaults:
+        if "data_dir" not in OptionSchema.of("benchmarks", source).defaults:
             raise ConfigError(
                 f"data: {source} has no option data_dir. Give its own options as source.OPTION=VALUE, or "
                 f"source={LOGS} for files of your own."
@@ -89,8 +96,7 @@ def read_runs(
         if "data_dir" in options:
             raise ConfigError("data: it is short for source.data_dir; give one of the two.")
         options["data_dir"] = data
-    read = BenchmarkSource.read(str(source), with_cache(str(source), options, cache))
-    return _of_benchmark(read, max_architectures)
+    return BenchmarkSource.read(source, _with_cache(source, options, cache))
 
 
 def _logs(given: Mapping[str, Any], data: Any) -> MeasuredRuns:
@@ -106,7 +112,7 @@ def _logs(given: Mapping[str, Any], data: Any) -> MeasuredRuns:
     return MeasuredRuns(title=where.stem, description={"id": LOGS}, keys=keys, curves=curves)
 
 
-def with_cache(id_: str, options: dict[str, Any], cache: Path) -> dict[str, Any]:
+def _with_cache(id_: str, options: dict[str, Any], cache: Path) -> dict[str, Any]:
     place = options.get("data_dir")
     schema = OptionSchema.of("benchmarks", id_).defaults
     if not isinstance(place, str) or "cache_dir" not in schema or options.get("cache_dir") is not None:
@@ -142,7 +148,7 @@ def _of_benchmark(source: BenchmarkSource, max_architectures: int) -> MeasuredRu
         curves += [curve.val_acc for curve in answers]
     description = describe_benchmark(source, benchmark)
     title = benchmark_title(description)
-    own = {name: value for name, value in source.options.items() if name not in _PLACES}
+    own = {name: value for name, value in source.options.items() if name not in PLACES}
     return MeasuredRuns(
         title=title,
         description={**description, "options": to_plain(own), "max_architectures": max_architectures},

@@ -15,7 +15,7 @@ from nascurve.experiments import noise_panels as finals
 from nascurve.experiments import noise_search_panels as search
 from nascurve.experiments import noise_transfer_panels as transfer_panels
 from nascurve.experiments.figure import COLOURS, MARKERS, RC
-from nascurve.experiments.files import write_atomically
+from nascurve.experiments.figure_files import save_figures
 from nascurve.experiments.noise_panels import DASHED, DOTTED, Panel, Shown
 
 if TYPE_CHECKING:
@@ -153,17 +153,5 @@ def save_noise_figures(
 ) -> list[Path]:
     """Write noise-NAME.png and .pdf (fonts embedded) of each figure that has something to show, atomically,
     the same bytes each time. Raises DataFileError."""
-    from matplotlib import rc_context
-
-    paths = []
-    for name in FIGURES:
-        figure = draw_noise(name, studies, transfers)
-        if figure is None:
-            continue
-        for suffix in ("png", "pdf"):
-            path = folder / f"noise-{name}.{suffix}"
-            metadata = {"CreationDate": None} if suffix == "pdf" else {}
-            with rc_context(RC):
-                write_atomically(path, lambda to, f=figure, m=metadata: f.savefig(to, metadata=m))  # type: ignore[misc]
-            paths.append(path)
-    return paths
+    drawn = {f"noise-{name}": draw_noise(name, studies, transfers) for name in FIGURES}
+    return save_figures({name: figure for name, figure in drawn.items() if figure is not None}, folder)

@@ -52,7 +52,8 @@ def main(argv: list[str]) -> int:
 
 def _plot(folder: Path, options: dict[str, str]) -> int:
     from nascurve.experiments.compare import draw_results
-    from nascurve.experiments.figure import FigureSettings, save_figure
+    from nascurve.experiments.figure import FigureSettings
+    from nascurve.experiments.figure_files import save_figures
     from nascurve.experiments.files import clear_write_errors
     from nascurve.experiments.results import read_results
     from nascurve.experiments.table import format_summary
@@ -63,7 +64,7 @@ def _plot(folder: Path, options: dict[str, str]) -> int:
     figure = draw_results(results.runs, results.config, settings)
     with clear_write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-    paths = save_figure(figure, target)
+    paths = save_figures({"anytime": figure}, target)
     print(format_summary(results.summarise()))
     print(f"\nWritten: {', '.join(map(str, paths))}.")
     return 0

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nascurve.experiments.figure import RC
-from nascurve.experiments.figure_files import save_figures
+from nascurve.experiments.figure_files import save_figures, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,39 +24,38 @@ def save_sensitivity(folder: Path, table: pd.DataFrame, *, title: str) -> None:
     save_figures({"sensitivity": draw_sensitivity(table, title=title)}, folder)
 
 
+@styled
 def draw_sensitivity(table: pd.DataFrame, *, title: str) -> Figure:
     """Gains over the search in percentage points, one panel for each optimizer (and k); red: LCE hurts.
 
     table: of `sensitivity`. A gain whose 95 % interval excludes 0 is printed in bold.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     optimizers = list(dict.fromkeys(table["optimizer"]))
     sizes = list(dict.fromkeys(table["k"]))
     largest = max(100 * float(table["gain_mean"].abs().max()), 0.05)
-    with rc_context(RC):
-        figure = Figure(
-            figsize=(0.9 + _PANEL_IN * len(optimizers), 0.75 + _PANEL_IN * len(sizes)),
-            dpi=200,
-            layout="constrained",
-        )
-        FigureCanvasAgg(figure)
-        grid = figure.subplots(len(sizes), len(optimizers), squeeze=False, sharex=True, sharey="row")
-        for row, size in enumerate(sizes):
-            for column, optimizer in enumerate(optimizers):
-                axes = grid[row][column]
-                part = table[(table["optimizer"] == optimizer) & (table["k"] == size)]
-                image = _draw_panel(axes, part, largest)
-                if row == 0:
-                    axes.set_title(optimizer)
-                if row == len(sizes) - 1:
-                    axes.set_xlabel("e_few (epochs)" if (part["e_few"] >= 1).all() else "e_few")
-            grid[row][0].set_ylabel(f"top_n of k = {size:g}")
-        bar = figure.colorbar(image, ax=grid, shrink=0.9, pad=0.01)
-        bar.set_label("gain over the search (pp)")
-        figure.suptitle(title, fontsize=8.5)
+    figure = Figure(
+        figsize=(0.9 + _PANEL_IN * len(optimizers), 0.75 + _PANEL_IN * len(sizes)),
+        dpi=200,
+        layout="constrained",
+    )
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(sizes), len(optimizers), squeeze=False, sharex=True, sharey="row")
+    for row, size in enumerate(sizes):
+        for column, optimizer in enumerate(optimizers):
+            axes = grid[row][column]
+            part = table[(table["optimizer"] == optimizer) & (table["k"] == size)]
+            image = _draw_panel(axes, part, largest)
+            if row == 0:
+                axes.set_title(optimizer)
+            if row == len(sizes) - 1:
+                axes.set_xlabel("e_few (epochs)" if (part["e_few"] >= 1).all() else "e_few")
+        grid[row][0].set_ylabel(f"top_n of k = {size:g}")
+    bar = figure.colorbar(image, ax=grid, shrink=0.9, pad=0.01)
+    bar.set_label("gain over the search (pp)")
+    figure.suptitle(title, fontsize=8.5)
     return figure
 
 

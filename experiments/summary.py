@@ -216,8 +216,8 @@ def gain_over_time(
     where these have no incumbents in common, or none before the end.
 
     The average is from a tenth of the budget, or from when all these seeds have an incumbent both ways, or
-    from `start_s`, whichever is last, to the end: the area between the anytime curves. Positive: LCE helps. It takes fewer seeds to see than the
-    difference at the end, which hangs on one moment.
+    from `start_s`, whichever is last, to the end: the area between the anytime curves. Positive: LCE helps.
+    It takes fewer seeds to see than the difference at the end, which hangs on one moment.
     """
     without, with_lce = paired(without, with_lce)
     if not (without.values.size and with_lce.values.size):

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError
-from nascurve.experiments.lce_evaluate_source import LOGS, with_cache
-from nascurve.experiments.options import OptionSchema, to_plain
-from nascurve.experiments.source import BenchmarkSource, benchmark_title, describe_benchmark
+from nascurve.experiments.lce_evaluate_source import LOGS, PLACES, benchmark_source
+from nascurve.experiments.options import to_plain
+from nascurve.experiments.source import benchmark_title, describe_benchmark
 
 if TYPE_CHECKING:
     from nascurve.benchmarks.surrogate.curve_data import CurveData
     from nascurve.simulator.types import Benchmark
-
-_PLACES = ("data_dir", "cache_dir")
-"""Options that say where data are, and nothing of what they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,21 +43,11 @@ class SurrogateSource:
             return _logs(given, data, space)
         if space is not None:
             raise ConfigError(f"space: only with source={LOGS}; {source} has its own.")
-        options = dict(given)
-        if data is not None:
-            if "data_dir" not in OptionSchema.of("benchmarks", source).defaults:
-                raise ConfigError(
-                    f"data: {source} has no option data_dir. Give its own options as source.OPTION=VALUE, or "
-                    f"source={LOGS} for files of your own."
-                )
-            if "data_dir" in options:
-                raise ConfigError("data: it is short for source.data_dir; give one of the two.")
-            options["data_dir"] = data
         from nascurve.benchmarks.surrogate.sources import runs_of_benchmark
 
-        read = BenchmarkSource.read(source, with_cache(source, options, cache))
+        read = benchmark_source(source, given, data=data, cache=cache)
         benchmark = read.load()
-        own = {name: value for name, value in read.options.items() if name not in _PLACES}
+        own = {name: value for name, value in read.options.items() if name not in PLACES}
         description = {**describe_benchmark(read, benchmark), "options": to_plain(own)}
         return cls(
             title=benchmark_title(description),

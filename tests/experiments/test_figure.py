@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nascurve.errors import ConfigError
-from nascurve.experiments.figure import FigureSettings, draw_anytime, save_figure
+from nascurve.experiments.figure import FigureSettings, draw_anytime
+from nascurve.experiments.figure_files import save_figures
 
 from .fakes import runs
 
@@ -112,7 +113,7 @@ def test_bad_settings() -> None:
 
 
 def test_files_png_and_vector_pdf_with_embedded_fonts_the_same_each_time(tmp_path: Path) -> None:
-    png, pdf = save_figure(draw(), tmp_path)
+    png, pdf = save_figures({"anytime": draw()}, tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     first = pdf.read_bytes()
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", first, re.DOTALL)
@@ -120,7 +121,7 @@ def test_files_png_and_vector_pdf_with_embedded_fonts_the_same_each_time(tmp_pat
     assert b"/Type3" not in first
     assert b"/Subtype /Image" not in first
     assert any(zlib.decompressobj().decompress(stream).count(b" l\n") > 50 for stream in streams[:3])
-    save_figure(draw(), tmp_path)
+    save_figures({"anytime": draw()}, tmp_path)
     assert pdf.read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["anytime.pdf", "anytime.png"]
 

@@ -67,7 +67,7 @@ def test_a_running_comparison_keeps_its_folder(
     tmp_path: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while it draws its figure: the second one comes at the very end of the first."""
-    real, during = compare_module.save_figure, []
+    real, during = compare_module.save_figures, []
 
     def save(figure: Any, folder: Path) -> Any:
         before = content(tmp_path)
@@ -76,7 +76,7 @@ def test_a_running_comparison_keeps_its_folder(
         during.append(content(tmp_path) == before)
         return real(figure, folder)
 
-    monkeypatch.setattr(compare_module, "save_figure", save)
+    monkeypatch.setattr(compare_module, "save_figures", save)
     quick(Wrapped(), seeds=1, out=tmp_path, overwrite=True)
     assert during == [True]
     monkeypatch.undo()
