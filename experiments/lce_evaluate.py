@@ -67,7 +67,7 @@ def _evaluate(given: dict[str, Any], source: str, nested: dict[str, dict[str, An
     folder = EvaluationFolder(out)
     with folder.opened(_config(runs, curves, settings, specs), overwrite=overwrite):
         results = _run_missing(folder, specs, curves, settings, n_splits, jobs=jobs, fans=figures)
-        _write(folder, runs, results, curves, settings, specs, figures=figures, markdown=markdown)
+        _write(folder, runs, results, curves, settings, specs, first, figures=figures, markdown=markdown)
 
 
 def _config(
@@ -176,6 +176,7 @@ def _write(
     curves: CurveSet,
     settings: EvaluationSettings,
     specs: Sequence[ExtrapolatorSpec],
+    first: Split,
     *,
     figures: bool,
     markdown: bool,
@@ -184,7 +185,6 @@ def _write(
     from nascurve.experiments.lce_evaluate_run import FANS, fans_from_plain
     from nascurve.experiments.lce_evaluate_summary import metrics_frame, paired_frame, splits_frame
     from nascurve.experiments.lce_evaluate_table import format_evaluation
-    from nascurve.lce.evaluation.split import Split
 
     cells = {
         (label, int(name.rpartition("-")[2])): content
@@ -194,7 +194,6 @@ def _write(
     cells = {(spec.label, n): cells[label, n] for spec in specs for label, n in cells if label == spec.label}
     splits = splits_frame(cells, n_left_out=curves.n_left_out)
     metrics = metrics_frame(splits)
-    first = Split.draw(curves, settings, 0)
     paired = paired_frame(splits, n_testable=first.n_testable, n_test=first.n_test)
     for name, frame in (("metrics.csv", metrics), ("splits.csv", splits), ("paired.csv", paired)):
         text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.lce_evaluate_summary import BASELINE
-from nascurve.experiments.table import format_table, p_value
+from nascurve.experiments.table import format_table, markdown_table, p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,4 @@ def _differences(against: pd.DataFrame) -> list[list[str]]:
 def _table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int], markdown: bool
 ) -> str:
-    if not markdown:
-        return format_table(header, rows, right=right)
-    rule = ["--:" if place in right else ":--" for place in range(len(header))]
-    return "\n".join(f"| {' | '.join(cell.strip() for cell in line)} |" for line in (header, rule, *rows))
+    return (markdown_table if markdown else format_table)(header, rows, right=right)

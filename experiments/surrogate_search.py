@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +145,9 @@ class SearchStudy:
     def _benchmark(self, side: str) -> Benchmark:
         if side == "table":
             return self._table
-        surrogate = self._surrogate()
-        return JudgedByTable(surrogate, self._table) if side == "surrogate" else surrogate
+        return JudgedByTable(self._surrogate, self._table) if side == "surrogate" else self._surrogate
 
+    @functools.cached_property
     def _surrogate(self) -> Benchmark:
         from nascurve.benchmarks.surrogate.benchmark import SurrogateBenchmark
 

@@ -80,6 +80,7 @@ class SizeStudy:
 
     def compute(self, part: str, results: Mapping[str, Any]) -> Any:
         """Rows of `against_tables`."""
+        from nascurve.benchmarks.surrogate.evaluation.divergence import complete_runs
         from nascurve.benchmarks.surrogate.evaluation.held_out import HeldOut
         from nascurve.benchmarks.surrogate.evaluation.tables_of_seeds import against_tables
 
@@ -92,7 +93,7 @@ class SizeStudy:
             data.subset(split.train), self._settings.seed + number, models=models, noise="none"
         )
         held_out = HeldOut.of(data, split.test)
-        complete = [runs[np.isfinite(runs).all(axis=1)] for runs in held_out.runs]
+        complete = [complete_runs(runs) for runs in held_out.runs]
         n_runs = min(len(runs) for runs in held_out.runs)
         kept = [place for place, runs in enumerate(complete) if len(runs) >= n_runs]
         means = surrogate.mean_curves([held_out.archs[place] for place in kept])

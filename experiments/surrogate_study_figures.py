@@ -10,7 +10,7 @@ import numpy as np
 from nascurve.experiments.figure import COLOURS, MARKERS, plain_number
 from nascurve.experiments.figure_files import styled
 from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.noise_panels import grid
+from nascurve.experiments.noise_panels import DASHED, DOTTED, grid
 from nascurve.experiments.surrogate_figures import REAL, legend_below, panels
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TABLE = "table"
-_DASHED: Any = (0, (4, 2))
-_DOTTED: Any = (0, (1, 1.2))
 
 
 @styled
@@ -35,7 +33,7 @@ def draw_sizes(sizes: pd.DataFrame, *, title: str) -> Figure:
     ):
         for row in tables.to_dict("records"):
             level = 100 * row[measure]
-            panel.axhline(level, color=REAL, linewidth=0.8, linestyle=_DOTTED)
+            panel.axhline(level, color=REAL, linewidth=0.8, linestyle=DOTTED)
             panel.annotate(
                 f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}",
                 # side by side: the tables of 3 and 4 seeds are close to each other
@@ -114,7 +112,7 @@ def draw_search(results: Mapping[str, Any], *, title: str) -> Figure:
     n_seeds = len(methods[0]["at_shares"][0])
     heading = f"{title}: searches on the table and on its surrogate, {n_seeds} seeds, 95 % bands of the table"
     figure, axes = panels(rows, columns, title=heading, panel_in=(2.2, 2.4))
-    looks = {"table": "-", "surrogate": _DASHED, "surrogate-own": _DOTTED}
+    looks = {"table": "-", "surrogate": DASHED, "surrogate-own": DOTTED}
     words = {
         "table": "real table",
         "surrogate": "surrogate, judged by the table",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nascurve.experiments.table import format_table
+from nascurve.experiments.table import format_table, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,11 +29,6 @@ def _format(frame: pd.DataFrame, *, markdown: bool) -> str:
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")
     ]
     return markdown_table(names, rows, right=right) if markdown else format_table(names, rows, right=right)
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> str:
-    rule = ["--:" if place in right else ":--" for place in range(len(header))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
 def _cell(value: Any, error: Any = None) -> str:

@@ -106,3 +106,9 @@ def p_value(value: float) -> str:
     if math.isnan(value):
         return "-"
     return "< .0001" if value < 1e-4 else f"{value:.4f}".removeprefix("0") if value < 1 else "1"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> str:
+    """As `format_table`, in Markdown."""
+    rule = ["--:" if place in right else ":--" for place in range(len(header))]
+    return "\n".join(f"| {' | '.join(cell.strip() for cell in line)} |" for line in (header, rule, *rows))

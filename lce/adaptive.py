@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 from nascurve import options
 from nascurve.lce._epochs import checked_settings, look_grid, resolve
-from nascurve.lce._state import decode_floats, encode_floats
 from nascurve.lce.forecaster import Forecaster
 from nascurve.lce.predictive_stops import refuse_other_looks
-from nascurve.simulator.types import Evaluation, FloatArray, Problem, State, Status
+from nascurve.simulator.types import Evaluation, Problem, State, Status
 
 _MIN_STD = 1e-6
 _REMEMBERED = 100
@@ -49,7 +49,8 @@ class Adaptive:
         self, *, k: int = 8, chance: float = 0.4, looks: Sequence[int | float] | None = None
     ) -> None:
         self._k = options.integer("LCE.k", k, at_least=1)
-        self._chance = options.real("Adaptive.chance", chance, above=0, at_most=0.5)
+        chance = options.real("Adaptive.chance", chance, above=0, at_most=0.5)
+        self._lowest_z = NormalDist().inv_cdf(chance)
         self._settings = None if looks is None else checked_settings(looks, "looks")
 
     def begin(self, problem: Problem) -> int:
@@ -76,27 +77,30 @@ class Adaptive:
             predictions = self._live.setdefault(looks[row].trial.id, [])
             predictions.append((float(mean[row]), float(std[row])))
         leader = sound[np.argmax(mean[sound])]
-        scale = self._correction(k) * np.hypot(std[sound], std[leader])
-        going_on = _normal_cdf((mean[sound] - mean[leader]) / scale) >= self._chance
+        _, correction = self._learnt(k)
+        scale = correction * np.hypot(std[sound], std[leader])
+        going_on = (mean[sound] - mean[leader]) / scale >= self._lowest_z
         following = self._looks[k + 1] if k + 1 < len(self._looks) else self._last
         return [(int(row), following) for row in sound[going_on]]
 
-    def _correction(self, look: int) -> float:
+    def _learnt(self, look: int) -> tuple[float, float]:
+        """From the runs that finished: the mean error of predictions at a look, and c."""
         if not self._errors[look]:
-            return 1.0
-        error, std = np.array(self._errors[look]).T
-        z = (error - error.mean()) / std
-        return math.sqrt((_OWN_WORD + float(z @ z)) / (_OWN_WORD + len(z)))
+            return 0.0, 1.0
+        error, std = np.array(self._errors[look]).T.copy()
+        bias = float(error.mean())
+        z = (error - bias) / std
+        return bias, math.sqrt((_OWN_WORD + float(z @ z)) / (_OWN_WORD + len(z)))
 
     def outcome(self, look: Evaluation, forecaster: Forecaster) -> tuple[float, float]:
         k = self._looks.index(len(look.curve))
         mean, std = self._live[look.trial.id][k]
-        bias = float(np.mean([error for error, _ in self._errors[k]])) if self._errors[k] else 0.0
-        return mean + bias, std * self._correction(k)
+        bias, correction = self._learnt(k)
+        return mean + bias, std * correction
 
     def finished(self, evaluation: Evaluation) -> None:
         predictions = self._live.pop(evaluation.trial.id, [])
-        final = evaluation.val_acc
+        final = float(evaluation.val_acc)
         if evaluation.status is Status.COMPLETE and math.isfinite(final):
             for (mean, std), errors in zip(predictions, self._errors, strict=False):
                 errors.append((final - mean, std))
@@ -104,27 +108,14 @@ class Adaptive:
     def state_dict(self) -> State:
         return {
             "looks": list(self._looks),
-            "live": [[id_, _encode(predictions)] for id_, predictions in self._live.items()],
-            "errors": [_encode(errors) for errors in self._errors],
+            "live": [[id_, [list(pair) for pair in pairs]] for id_, pairs in self._live.items()],
+            "errors": [[list(pair) for pair in errors] for errors in self._errors],
         }
 
     def load_state_dict(self, state: State) -> None:
         """Raises ConfigError for a state of other looks."""
         refuse_other_looks(state["looks"], self._looks)
-        self._live = {id_: _decode(saved) for id_, saved in state["live"]}
-        self._errors = [deque(_decode(saved), maxlen=_REMEMBERED) for saved in state["errors"]]
-
-
-def _normal_cdf(z: FloatArray) -> FloatArray:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(z))
-
-
-def _encode(pairs: Iterable[tuple[float, float]]) -> list[list[float | str]]:
-    return [encode_floats(np.array(pair)) for pair in pairs]
-
-
-def _decode(saved: Iterable[list[float | str]]) -> list[tuple[float, float]]:
-    pairs = (decode_floats(pair) for pair in saved)
-    return [(float(first), float(second)) for first, second in pairs]
+        self._live = {id_: [(mean, std) for mean, std in saved] for id_, saved in state["live"]}
+        self._errors = [
+            deque(((error, std) for error, std in saved), maxlen=_REMEMBERED) for saved in state["errors"]
+        ]

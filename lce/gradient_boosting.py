@@ -68,7 +68,7 @@ class GradientBoosting:
         def share(name: str, value: object) -> float:
             return options.real(f"GradientBoosting.{name}", value, above=0, at_most=1)
 
-        self._min_curves = integer("min_curves", min_curves, _N_FOLDS)
+        min_curves = integer("min_curves", min_curves, _N_FOLDS)
         self._n_rounds = integer("n_rounds", n_rounds, 1)
         self._params: dict[str, Any] = {
             "objective": _OBJECTIVES[options.choice("GradientBoosting.loss", loss, tuple(_OBJECTIVES))],
@@ -85,7 +85,7 @@ class GradientBoosting:
             "verbose": -1,
         }
         self.encoding = checked_kind(encoding, "GradientBoosting.encoding")
-        self._learner = CurveLearner(self._learn, min_curves=self._min_curves, owner=self)
+        self._learner = CurveLearner(self._learn, min_curves=min_curves, owner=self)
 
     def fit(self, curves: ArrayLike, encodings: ArrayLike | None = None) -> None:
         """Keep fully trained curves (m, epochs) and the encodings (m, d) of their architectures, if any;

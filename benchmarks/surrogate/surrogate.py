@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from nascurve import options
 from nascurve.benchmarks.held_space import HeldSpace
@@ -148,12 +147,14 @@ class Surrogate:
         """(n,), after how many epochs training runs have an accuracy: all, or where a run diverges as many as
         a random diverged run of the training data. Row i depends on network, seed and divergence[i] alone.
         """
+        from scipy.special import ndtr
+
         full = np.full(len(archs), self.n_epochs, dtype=np.int64)
         after = np.array(self.facts["training"]["diverged_after"], dtype=np.int64)
         if not divergence.any() or not len(after):
             return full
         names = [f"divergence {int(seed)} {self.space.key(a)}" for a, seed in zip(archs, seeds, strict=True)]
-        chance, place = special.ndtr(normals(names, 2)).T
+        chance, place = ndtr(normals(names, 2)).T
         return np.where(chance < divergence, after[(place * len(after)).astype(np.int64)], full)
 
     def curves(

@@ -60,7 +60,7 @@ def kl_scores(real: Sequence[FloatArray], simulated: Sequence[FloatArray]) -> di
 
     real, simulated: as of `kl_divergences`; incomplete runs of either are left out.
     """
-    pairs = [(_complete(runs), _complete(draws)) for runs, draws in zip(real, simulated, strict=True)]
+    pairs = [(complete_runs(runs), complete_runs(draws)) for runs, draws in zip(real, simulated, strict=True)]
     pairs = [pair for pair in pairs if min(map(len, pair)) >= MIN_RUNS]
     if len(pairs) < MIN_ARCHITECTURES:
         return dict.fromkeys(("avg_kl", "final_kl", "expected_kl_if_true"), math.nan)
@@ -72,7 +72,7 @@ def kl_scores(real: Sequence[FloatArray], simulated: Sequence[FloatArray]) -> di
     }
 
 
-def _complete(curves: FloatArray) -> FloatArray:
+def complete_runs(curves: FloatArray) -> FloatArray:
     return curves[np.isfinite(curves).all(axis=1)]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nascurve.benchmarks.surrogate.curve_data import CurveData
 from nascurve.benchmarks.surrogate.evaluation.accuracy_scores import averages, scores_by_epoch
-from nascurve.benchmarks.surrogate.evaluation.divergence import kl_scores
+from nascurve.benchmarks.surrogate.evaluation.divergence import complete_runs, kl_scores
 from nascurve.benchmarks.surrogate.evaluation.held_out import HeldOut
 from nascurve.benchmarks.surrogate.evaluation.key_split import MIN_TEST, KeySplit
 from nascurve.benchmarks.surrogate.evaluation.noise_scores import (
@@ -103,8 +103,8 @@ def evaluate_split(
 def _noise(
     trained: FloatArray, held_out: HeldOut, draws: FloatArray, rng: np.random.Generator
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    real = [_complete(runs) for runs in held_out.runs]
-    complete_draws = [_complete(own) for own in draws]
+    real = [complete_runs(runs) for runs in held_out.runs]
+    complete_draws = [complete_runs(own) for own in draws]
     twins = [own[: len(runs)] for own, runs in zip(complete_draws, real, strict=True)]
     real = [runs[: len(own)] for own, runs in zip(twins, real, strict=True)]
     keys = [key for key, runs in zip(held_out.keys, real, strict=True) for _ in runs]
@@ -112,7 +112,7 @@ def _noise(
     many = np.concatenate(
         [own[: _DRAWS_PER_RUN * len(runs)] for own, runs in zip(complete_draws, real, strict=True)]
     )
-    complete = _complete(trained)
+    complete = complete_runs(trained)
     typical = float(np.percentile(spikes(complete), TYPICAL_PERCENTILE)) if len(complete) else np.nan
     shown = np.sort(rng.permutation(len(keys))[:_MOST_CLASSIFIED])
     scores = {
@@ -137,16 +137,12 @@ def _noise(
 
 def _tables(held_out: HeldOut, means: FloatArray, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Of the architectures with enough complete runs; none when they are fewer than MIN_TEST."""
-    complete = [_complete(runs) for runs in held_out.runs]
+    complete = [complete_runs(runs) for runs in held_out.runs]
     kept = [place for place, runs in enumerate(complete) if len(runs) > max(SEEDS)]
     if len(kept) < MIN_TEST:
         return []
     n_runs = min(len(complete[place]) for place in kept)
     return against_tables(np.array([complete[place][:n_runs] for place in kept]), means[kept], rng=rng)
-
-
-def _complete(curves: FloatArray) -> FloatArray:
-    return curves[np.isfinite(curves).all(axis=1)]
 
 
 def _draw(surrogate: FittedSurrogate, held_out: HeldOut) -> FloatArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nascurve.benchmarks.surrogate.curve_data import CurveData, IntArray
+from nascurve.benchmarks.surrogate.mean.targets import mean_of_measured
 from nascurve.simulator.types import Architecture, FloatArray
 
 
@@ -28,7 +29,7 @@ class HeldOut:
     @classmethod
     def of(cls, data: CurveData, test: Sequence[IntArray], *, early_epochs: int = 0) -> HeldOut:
         """Architectures without all the early accuracies are left out: nothing can be predicted of them."""
-        truth = np.array([mean_of_runs(data.val_acc[rows]) for rows in test])
+        truth = np.array([mean_of_measured(data.val_acc[rows]) for rows in test])
         kept = np.flatnonzero(np.isfinite(truth[:, :early_epochs]).all(axis=1)).tolist()
         return cls(
             archs=tuple(data.archs[test[place][0]] for place in kept),
@@ -37,10 +38,3 @@ class HeldOut:
             truth=truth[kept],
             early=truth[kept, :early_epochs] if early_epochs else None,
         )
-
-
-def mean_of_runs(runs: FloatArray) -> FloatArray:
-    """Over the runs that have a value, at each epoch; NaN where none has one."""
-    there = np.isfinite(runs)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, runs, 0.0).sum(axis=0) / there.sum(axis=0))

@@ -19,7 +19,6 @@ from nascurve.benchmarks.nbnlp.cell import (
     RecurrentCell,
     live_nodes,
 )
-from nascurve.simulator.types import FloatArray
 
 _ACTIVATIONS = (SIGM, TANH, LEAKY_RELU)
 _COSTS: dict[str, tuple[int, ...]] = {
@@ -140,7 +139,3 @@ def _gates(ops: dict[int, int], sources: dict[int, tuple[int, ...]], nodes: list
         by_sigm = (op == PROD and SIGM in above) or (op == BLEND and above[0] == SIGM)
         found["gated state"] += touches and by_sigm
     return found
-
-
-def unrolled_rows(cells: list[RecurrentCell]) -> FloatArray:
-    return np.array([list(unrolled_features(cell).values()) for cell in cells])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -267,7 +266,3 @@ def _run(
 
 def _log(values: FloatArray) -> FloatArray:
     return np.asarray(np.log(np.maximum(values, _TINY)))
-
-
-def untrained_rows(cells: Sequence[RecurrentCell], sizes: Untrained) -> FloatArray:
-    return np.array([list(sizes.features(cell).values()) for cell in cells])

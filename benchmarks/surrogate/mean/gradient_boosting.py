@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nascurve.benchmarks.nb301.lightgbm_model import read_lightgbm
-from nascurve.benchmarks.nb301.trees import Trees
 from nascurve.simulator.types import FloatArray
 
 MAX_ROUNDS = 200
@@ -60,8 +58,3 @@ def fit_lightgbm(
             rounds = max(booster.best_iteration, 1)
         texts.append(lightgbm.train(params, everything, rounds).model_to_string())
     return texts
-
-
-def trees_of_lightgbm(text: str, *, n_features: int) -> Trees:
-    """Raises ValueError, in a few words, for anything but such a booster."""
-    return read_lightgbm(text, n_features=n_features)

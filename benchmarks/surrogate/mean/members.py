@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nascurve.benchmarks.nb301.lightgbm_model import read_lightgbm
 from nascurve.benchmarks.surrogate.features.graphs import GraphForm, Graphs
 from nascurve.benchmarks.surrogate.mean.extratrees import fit_extratrees
 from nascurve.benchmarks.surrogate.mean.forest import Forest
 from nascurve.benchmarks.surrogate.mean.gin import GraphNetwork, fit_gin
-from nascurve.benchmarks.surrogate.mean.gradient_boosting import fit_lightgbm, trees_of_lightgbm
+from nascurve.benchmarks.surrogate.mean.gradient_boosting import fit_lightgbm
 from nascurve.benchmarks.surrogate.mean.xgboost import fit_xgboost, trees_of_xgboost
 from nascurve.simulator.types import FloatArray
 
 Blob = NDArray[Any] | str | bytes
 MODELS = ("lightgbm", "extratrees", "xgboost", "gin")
-_BOOSTERS = {"lightgbm": (fit_lightgbm, trees_of_lightgbm), "xgboost": (fit_xgboost, trees_of_xgboost)}
+_BOOSTERS = {"lightgbm": (fit_lightgbm, read_lightgbm), "xgboost": (fit_xgboost, trees_of_xgboost)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

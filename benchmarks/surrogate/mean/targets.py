@@ -43,6 +43,7 @@ class Targets:
         for row, runs in enumerate(rows):
             of_run[runs] = row
         sizes = np.bincount(group)
+        diverged = data.diverged
         measured = np.maximum((~np.isnan(curves)).mean(axis=1), 1 / curves.shape[1])
         return cls(
             archs=tuple(data.archs[runs[0]] for runs in rows),
@@ -50,7 +51,7 @@ class Targets:
             curves=curves,
             early=filled_early(curves[:, :early_epochs]),
             weights=measured**_SHORT_COUNT_LESS / sizes[group],
-            diverged=np.array([data.diverged[runs].mean() for runs in rows]),
+            diverged=np.array([diverged[runs].mean() for runs in rows]),
             of_run=of_run,
         )
 

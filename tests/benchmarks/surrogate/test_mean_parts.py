@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import nascurve
+from nascurve.benchmarks.nb301.lightgbm_model import read_lightgbm
 from nascurve.benchmarks.surrogate.curve_data import CurveData
 from nascurve.benchmarks.surrogate.mean.compression import Compression
 from nascurve.benchmarks.surrogate.mean.extratrees import fit_extratrees
 from nascurve.benchmarks.surrogate.mean.forest import Forest
-from nascurve.benchmarks.surrogate.mean.gradient_boosting import fit_lightgbm, trees_of_lightgbm
+from nascurve.benchmarks.surrogate.mean.gradient_boosting import fit_lightgbm
 from nascurve.benchmarks.surrogate.mean.members import early_columns
 from nascurve.benchmarks.surrogate.mean.targets import Targets
 from nascurve.errors import ConfigError
@@ -119,7 +120,7 @@ def test_boosters_in_one_forest_predict_what_lightgbm_does() -> None:
     stop = np.arange(90) % 5 == 0
     texts = fit_lightgbm(rows, codes, np.ones(90), stop, 1)
     scale, shift = np.array([2.0, 3.0]), np.array([0.5, -1.0])
-    trees = [trees_of_lightgbm(text, n_features=5) for text in texts]
+    trees = [read_lightgbm(text, n_features=5) for text in texts]
     forest = Forest.of_boosters(trees, scale=scale, shift=shift)
     theirs = np.column_stack([lightgbm.Booster(model_str=text).predict(rows) for text in texts])
     np.testing.assert_allclose(forest.predict(rows), theirs * scale + shift, atol=1e-9)
