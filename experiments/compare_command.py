@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.usage import UsageError
+from nascurve.processes import THREAD_VARIABLES
+
+if TYPE_CHECKING:
+    from nascurve.experiments.comparison_result import ComparisonResult, FailedRun
 
 HELP = """\
 usage: nascurve compare [OPTION=VALUE ...]
@@ -16,25 +21,34 @@ Run optimizers with and without learning-curve extrapolation (LCE) over seeds; w
 Without options: the main job, rs, re, ls and bananas, each with and without LCE.
 
 options (defaults):
+  experiment=NAME                  a study's settings, which other options change; `nascurve list experiments`
   optimizers=[rs,re,ls,bananas]    ids, or {id: re, label: re-50, population_size: 50}
   lce=[none,last_value]            none = without; extrapolator ids, or {id: last_value, label: lv4, e_few: 4}
+  methods=null                     in place of all pairs: [{optimizer: re}, {optimizer: re, lce: wpm}]
   seeds=50                         n for seeds 0 ... n-1, or a list [0,1,7]
-  benchmark=pocket201-mnist        an id; with -v1 at its end a pinned version
+  benchmark=pocket201-mnist        an id, with -v1 at its end a pinned version; or several: [pocket201-mnist,
+                                   {id: nb301, data_dir: PATH}], each in a folder of its own in out=
   budget_s=null                    simulated seconds of one run; null: budget_trainings
   budget_trainings=200             the same in mean full trainings
   workers=1                        simulated asynchronous workers
   resume=true                      promoted candidates go on from their checkpoint
   charge_decisions=false           add the optimizer's real time to the simulated clock
+  common_noise=true                with one seed, an architecture has the same noise under every method
   optimizer_options.ID.OPTION=...  e.g. optimizer_options.re.population_size=50
   lce_options.OPTION=...           e_few (epochs, or a fraction of the last; .25), k, top_n, promotion, ...
   extrapolator_options.ID.OPTION=...  benchmark_options.OPTION=...
   out=results/compare              folder; the same command in the same folder runs only what is missing
   overwrite=false                  true: throw away what is there
-  processes=null                   real processes; null: one a core
+  retry_failed=false               true: do failed runs again, too
+  processes=null                   real processes of this machine; null: one a core
+  hydra/launcher=NAME              instead: basic (this process), joblib, submitit_local, submitit_slurm, ray; with
+                                   hydra.launcher.OPTION=..., such as hydra.launcher.partition=short
+  job_s=null  max_jobs=1000        real seconds of one job of such a launcher, into which runs are packed; most jobs
+  callbacks=[]                     tensorboard, mlflow, wandb, your own: `nascurve list callbacks`
   figure.x=log|linear  figure.statistic=mean|median  figure.size=page|column  figure.panels=auto|one|optimizer
 
 `nascurve list` shows the ids. Results: config.yaml, runs.parquet, summary.csv, anytime.png, anytime.pdf, and
-runs.jsonl, the record of finished runs. Exit codes: 0 done, 1 error or failed runs, 2 usage, 130 interrupted.
+store/, all runs as Parquet files. Then: nascurve results | report | plot | power. Exit codes: 0 done, 1 error or failed runs, 2 usage, 130 interrupted.
 """
 _FREE = ("optimizer_options", "lce_options", "extrapolator_options", "benchmark_options")
 
@@ -44,38 +58,90 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    settings = _compose(argv)
-    from nascurve.experiments.compare import compare, describe_failures
+    # Before anything numerical is imported: with more threads the last digits of some results would differ
+    # between launchers.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    launching = [arg for arg in argv if arg.startswith("hydra")]
+    settings, notes = _compose([arg for arg in argv if not arg.startswith("hydra")])
+    for line in notes:
+        print(line, file=sys.stderr)
+    settings.update(_launching(launching))
+    from nascurve.experiments.compare import compare, compare_tasks
     from nascurve.experiments.figure import FigureSettings
-    from nascurve.experiments.table import format_summary
 
-    figure = FigureSettings(**settings.pop("figure"))
+    settings["figure"] = FigureSettings(**settings["figure"])
+    settings["say"] = lambda line: print(line, file=sys.stderr, flush=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\d+ runs failed")  # told below
-        result = compare(**settings, figure=figure, say=lambda line: print(line, file=sys.stderr, flush=True))
+        if isinstance(settings["benchmark"], list):
+            results = list(compare_tasks(settings.pop("benchmark"), **_of_tasks(settings)).values())
+        else:
+            results = [compare(**settings)]
+    for result in results:
+        _print_result(result, titled=len(results) > 1)
+    return _tell_failures([failure for result in results for failure in result.failures])
+
+
+def _launching(args: list[str]) -> dict[str, Any]:
+    """Hydra's own settings: the launcher, and its options."""
+    names = [arg.partition("=")[2] for arg in args if arg.startswith("hydra/launcher=")]
+    options = [arg for arg in args if not arg.startswith("hydra/launcher=")]
+    for arg in options:
+        if not arg.startswith("hydra.launcher."):
+            raise UsageError(
+                f"compare: of Hydra's settings it takes hydra/launcher=NAME and hydra.launcher.OPTION=VALUE, got "
+                f"{arg!r}."
+            )
+    if options and not names:
+        raise UsageError(f"compare: {options[0]!r} is for a launcher: name it, hydra/launcher=NAME.")
+    return {"launcher": names[-1] if names else None, "launcher_options": options}
+
+
+def _of_tasks(settings: dict[str, Any]) -> dict[str, Any]:
+    if settings.pop("benchmark_options"):
+        raise UsageError(
+            "compare: with several benchmarks give each its own options: benchmark=[{id: …, option: value}, …]."
+        )
+    return settings
+
+
+def _print_result(result: ComparisonResult, *, titled: bool) -> None:
+    from nascurve.experiments.source import benchmark_title
+    from nascurve.experiments.table import format_summary
+
+    if titled:
+        print(f"{benchmark_title(result.config['experiment']['benchmark'])}\n")
     print(format_summary(result.summary))
     print(f"\nWritten to {result.folder}: {', '.join(_written(result))}.")
-    if result.failures:
-        sys.stdout.flush()
-        sys.stderr.write(
-            f"nascurve: error: {len(result.failures)} runs failed; the others are kept, and the same command "
-            f"tries the failed ones again.\n{describe_failures(result.failures)}\n"
-        )
-        if "--debug" in sys.argv:
-            sys.stderr.write("\n".join(failure.details for failure in result.failures[:3]))
-        return 1
-    return 0
 
 
-def _written(result: Any) -> list[str]:
+def _tell_failures(failures: list[FailedRun]) -> int:
+    from nascurve.experiments.comparison_result import describe_failures
+
+    if not failures:
+        return 0
+    sys.stdout.flush()
+    sys.stderr.write(
+        f"nascurve: error: {len(failures)} runs failed; the others are kept. The same command with "
+        f"retry_failed=true tries the failed ones again.\n{describe_failures(failures)}\n"
+    )
+    if "--debug" in sys.argv:
+        sys.stderr.write("\n".join(failure.details for failure in failures[:3]))
+    return 1
+
+
+def _written(result: ComparisonResult) -> list[str]:
     names = ("config.yaml", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf")
-    return [name for name in names if (result.folder / name).exists()]
+    return [name for name in names if result.folder is not None and (result.folder / name).exists()]
 
 
-def _compose(argv: list[str]) -> dict[str, Any]:
+def _compose(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The options of `compare`, and what a preset says of itself."""
     from hydra import compose, initialize_config_module
     from omegaconf import OmegaConf
 
+    from nascurve.experiments.experiment_presets import CONFIGS, ExperimentPreset
+    from nascurve.experiments.methods import NO_LCE
     from nascurve.experiments.overrides import check_key, clear_hydra_errors, parse_overrides, split_flags
 
     if {"-m", "--multirun"} & set(argv):
@@ -86,14 +152,17 @@ def _compose(argv: list[str]) -> dict[str, Any]:
     with (
         clear_hydra_errors("compare"),
         # apart from `run`'s: there lce= is a group, here a list
-        initialize_config_module("nascurve.experiments.conf.compare", version_base="1.3"),
+        initialize_config_module(CONFIGS, version_base="1.3"),
     ):
         defaults: Any = OmegaConf.to_container(compose("compare"))
-        final = []
+        final: list[str] = []
+        explicit: set[str] = set()
+        preset: ExperimentPreset | None = None
         for arg, override in zip(args, parse_overrides(args, command="compare"), strict=True):
             key = override.key_or_group
             root, _, inner = key.partition(".")
-            check_key(root, defaults, command="compare")
+            check_key(root, {**defaults, "experiment": None}, command="compare")
+            explicit.add(root)
             if root == "figure" and inner:
                 check_key(inner, defaults["figure"], command="compare", prefix="figure.")
             elif inner and root not in _FREE:
@@ -105,9 +174,22 @@ def _compose(argv: list[str]) -> dict[str, Any]:
                     f"compare: {arg!r} lists several values. Put them in brackets: {key}=[...], "
                     "and write ranges of seeds as a number or a list."
                 )
+            if key == "experiment":
+                name = override.value()
+                preset = None if name is None else ExperimentPreset.read(str(name))
+                continue
             adds = inner and root in _FREE and not arg.startswith(("+", "~"))
             final.append(f"++{arg}" if adds else arg)
         config: Any = OmegaConf.to_container(compose("compare", overrides=final), resolve=True)
+        notes: list[str] = []
+        if preset:
+            together = compose("compare", overrides=[f"experiment={preset.name}", *final])
+            own, config = config, OmegaConf.to_container(together, resolve=True)
+            config, notes = preset.settle(config, own, explicit)
+    if config["methods"] is not None:  # lists all; then the others pick from it
+        config.update({name: None for name in ("optimizers", "lce") if name not in explicit})
+    if config["lce"] is None and "lce" in explicit:
+        config["lce"] = [NO_LCE]
     if not isinstance(config["out"], str) or not config["out"]:
         raise ConfigError(f"out: expected a folder, got {config['out']!r}.")
-    return dict(config)
+    return dict(config), notes

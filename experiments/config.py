@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nascurve.errors import DataFileError
 from nascurve.experiments.methods import Method, read_methods
 from nascurve.experiments.options import seeds
 from nascurve.experiments.source import BenchmarkSource, describe_benchmark, mean_training_s
@@ -27,6 +28,7 @@ class RunSettings:
     workers: int = 1
     resume: bool = True
     charge_decisions: bool = False
+    common_noise: bool = True
 
     def describe(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -45,8 +47,9 @@ class Comparison:
     def read(
         cls,
         *,
-        optimizers: Any,
-        lce: Any,
+        optimizers: Any = None,
+        lce: Any = None,
+        methods: Any = None,
         seeds: Any,
         benchmark: Any,
         budget_s: Any = None,
@@ -54,6 +57,7 @@ class Comparison:
         workers: Any = 1,
         resume: Any = True,
         charge_decisions: Any = False,
+        common_noise: Any = True,
         optimizer_options: Any = None,
         lce_options: Any = None,
         extrapolator_options: Any = None,
@@ -65,9 +69,10 @@ class Comparison:
         workers = integer("workers", workers, at_least=1)
         if budget_s is not None:
             budget_s = real("budget_s", budget_s, hint=BUDGET_HINT, above=0)
-        methods = read_methods(
+        read = read_methods(
             optimizers,
             lce,
+            methods=methods,
             optimizer_options=optimizer_options,
             lce_options=lce_options,
             extrapolator_options=extrapolator_options,
@@ -79,10 +84,42 @@ class Comparison:
             workers=workers,
             resume=flag("resume", resume),
             charge_decisions=flag("charge_decisions", charge_decisions),
+            common_noise=flag("common_noise", common_noise),
         )
-        for method in methods:
+        for method in read:
             try_begin(method, loaded, numbers[0])
-        return cls(methods=methods, seeds=numbers, source=source, run=settings), loaded
+        return cls(methods=read, seeds=numbers, source=source, run=settings), loaded
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Comparison:
+        """The comparison that a config.yaml describes, as other processes and later ones need it.
+
+        Raises ConfigError where it came from Python objects, which a file cannot hold, UnknownIdError for a
+        plug-in that is not installed, DataFileError when it is no such description.
+        """
+        try:
+            experiment = config["experiment"]
+            benchmark, run = experiment["benchmark"], dict(experiment["run"])
+            id_, options = str(benchmark["id"]), dict(benchmark["options"])
+            numbers = tuple(int(seed) for seed in experiment["seeds"])
+            descriptions = list(experiment["methods"])
+            settings = RunSettings(**{"common_noise": False, **run})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataFileError(
+                f"config.yaml: expected `experiment` with benchmark, seeds, run and methods, as nascurve writes "
+                f"it; {type(error).__name__}: {error}."
+            ) from error
+        return cls(
+            methods=tuple(Method.from_description(description) for description in descriptions),
+            seeds=numbers,
+            source=BenchmarkSource.read(id_, options),
+            run=settings,
+        )
+
+    @property
+    def from_ids(self) -> bool:
+        """Whether ids and options say it all, so that other processes can do its runs."""
+        return self.source.instance is None and all(method.from_ids for method in self.methods)
 
     def describe(self, benchmark: Benchmark) -> dict[str, Any]:
         """Plain values, as they go into config.yaml; equal exactly for comparisons with equal results."""

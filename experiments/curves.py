@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +22,10 @@ N_RESAMPLES = 2000
 FIRST_SHARE = 0.1
 """Of the budget: searches are compared over time from here on, since all begin with random architectures."""
 _LEVELS = (0.025, 0.975)
+_MOST_CELLS = 1 << 22
+"""Of a matrix held at once (32 MB). 500 seeds of 15 changes each are below it, and thus exact."""
+_MOST_PICKS = 1000
+"""Seeds up to which the interval of a median is resampled: beyond, it equals order statistics closely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,21 +46,33 @@ class AnytimeCurves:
 
     def __post_init__(self) -> None:
         everywhere = ~np.isnan(self.steps).any(axis=0)
-        object.__setattr__(self, "times_s", self.changes_s[everywhere])
-        object.__setattr__(self, "values", self.steps[:, everywhere])
+        begun = int(everywhere.argmax())
+        part = slice(begun, None) if everywhere[begun:].all() else everywhere  # mostly a view, not a copy
+        object.__setattr__(self, "times_s", self.changes_s[part])
+        object.__setattr__(self, "values", self.steps[:, part])
 
     @classmethod
     def of(cls, runs: pd.DataFrame, metric: Metric) -> AnytimeCurves:
-        """From the rows of one method."""
+        """From the rows of one method, those of a seed in the order of time.
+
+        The matrix would grow with the square of the seeds. Beyond 4 million cells the moments are as many of
+        all changes as fit, evenly by rank: then a value may be seen one step late, but for the moment at
+        which all seeds have begun and what they end with, which are kept exact.
+        """
         value = (runs["regret"] if metric == "regret" else 1 - runs["test_acc"]).to_numpy(np.float64)
         time_s, seed = runs["time_s"].to_numpy(np.float64), runs["seed"].to_numpy(np.int64)
-        seeds = np.unique(seed)
+        by_seed = np.argsort(seed, kind="stable")
+        value, time_s = value[by_seed], time_s[by_seed]
+        seeds, first, row = np.unique(seed[by_seed], return_index=True, return_inverse=True)
         changes_s = np.unique(time_s)
-        steps = np.full((len(seeds), len(changes_s)), np.nan)
-        for row, one in enumerate(seeds):
-            mine = seed == one
-            step = np.searchsorted(time_s[mine], changes_s, side="right") - 1
-            steps[row, step >= 0] = value[mine][step[step >= 0]]
+        if len(seeds) * len(changes_s) > _MOST_CELLS:
+            ranks = np.linspace(0, len(changes_s) - 1, max(2, _MOST_CELLS // len(seeds)))
+            changes_s = np.union1d(changes_s[ranks.round().astype(np.int64)], time_s[first].max())
+        last = np.full((len(seeds), len(changes_s)), -1, dtype=np.int32)  # the latest row of each moment
+        last[row, np.searchsorted(changes_s, time_s)] = np.arange(len(row))
+        np.maximum.accumulate(last, axis=1, out=last)
+        steps = value[last]
+        steps[last < 0] = np.nan
         return cls(seeds=seeds, changes_s=changes_s, steps=steps)
 
     @property
@@ -64,7 +82,10 @@ class AnytimeCurves:
 
     def only(self, seeds: NDArray[np.int64]) -> AnytimeCurves:
         """The curves of these seeds alone, in this order; they start as soon as these have an incumbent."""
-        rows = [int(np.flatnonzero(self.seeds == seed)[0]) for seed in seeds]
+        if np.array_equal(seeds, self.seeds):
+            return self
+        order = np.argsort(self.seeds)
+        rows = order[np.searchsorted(self.seeds, seeds, sorter=order)]
         return AnytimeCurves(seeds=seeds, changes_s=self.changes_s, steps=self.steps[rows])
 
     def centre(self, statistic: Statistic) -> FloatArray:
@@ -73,15 +94,25 @@ class AnytimeCurves:
 
     def band(self, statistic: Statistic) -> tuple[FloatArray, FloatArray]:
         """(t,), (t,): the 95 % interval of mean or median, by percentile bootstrap over seeds."""
-        if len(self.seeds) < 2:
+        n = len(self.seeds)
+        if n < 2:
             return self.centre(statistic), self.centre(statistic)
-        if statistic == "mean":
-            resampled = resampling_weights(len(self.seeds)) @ self.values
-        else:
-            picks = _picks(len(self.seeds), N_RESAMPLES // 4)
-            resampled = np.stack([np.median(self.values[pick], axis=0) for pick in picks])
-        low, high = np.quantile(resampled, _LEVELS, axis=0)
+        if statistic == "median" and n > _MOST_PICKS:
+            return self._median_band()
+        low, high = np.empty_like(self.times_s), np.empty_like(self.times_s)
+        columns = max(1, _MOST_CELLS // 1024)
+        for start in range(0, len(self.times_s), columns):
+            part = slice(start, start + columns)
+            low[part], high[part] = np.quantile(_resampled(self.values[:, part], statistic), _LEVELS, axis=0)
         return low, high
+
+    def _median_band(self) -> tuple[FloatArray, FloatArray]:
+        """The order statistics that the bootstrap of a median converges to (Efron 1982, section 10.3)."""
+        from scipy import stats
+
+        low, high = (int(rank) for rank in stats.binom.ppf(_LEVELS, len(self.seeds), 0.5))
+        ordered = np.partition(self.values, (low, high), axis=0)
+        return ordered[low], ordered[high]
 
 
 def choose_metric(runs: pd.DataFrame) -> Metric:
@@ -113,18 +144,45 @@ def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray
 def resampling_weights(n: int) -> FloatArray:
     """(N_RESAMPLES, n): how much each seed counts in each bootstrap sample; the same for the same n, so that
     methods are resampled together (paired)."""
-    weights = np.zeros((N_RESAMPLES, n))
-    np.add.at(weights, (np.arange(N_RESAMPLES)[:, np.newaxis], _picks(n, N_RESAMPLES)), 1 / n)
-    return weights
+    return _weights(_counts(n))
+
+
+def weight_pieces(n: int) -> Iterator[FloatArray]:
+    """The rows of `resampling_weights`, as many at a time as are not large; all up to 2,000 seeds."""
+    rows = max(1, _MOST_CELLS // n)
+    counts = _counts(n)
+    for start in range(0, N_RESAMPLES, rows):
+        yield _weights(counts[start : start + rows])
 
 
 def bootstrap_mean_interval(values: FloatArray) -> tuple[float, float]:
     """95 % percentile interval of the mean; NaN with fewer than two values."""
     if len(values) < 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(resampling_weights(len(values)) @ values, _LEVELS)
+    low, high = np.quantile(_resampled(values, "mean"), _LEVELS)
     return float(low), float(high)
 
 
-def _picks(n: int, resamples: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(n, size=(resamples, n))
+def _resampled(values: FloatArray, statistic: Statistic) -> FloatArray:
+    """(b, …): mean or median of the (n, …) values in each bootstrap sample."""
+    n = len(values)
+    if statistic == "mean":
+        return np.concatenate([weights @ values for weights in weight_pieces(n)])
+    picks = np.random.default_rng(0).integers(n, size=(N_RESAMPLES // 4, n))
+    return np.stack([np.median(values[pick], axis=0) for pick in picks])
+
+
+@functools.lru_cache(maxsize=2)
+def _counts(n: int) -> NDArray[np.uint8]:
+    """(N_RESAMPLES, n): how often each seed is drawn; a byte each, since it is kept for the next method."""
+    rng = np.random.default_rng(0)
+    counts = np.empty((N_RESAMPLES, n), dtype=np.uint8)
+    for sample in counts:
+        sample[:] = np.bincount(rng.integers(n, size=n), minlength=n)
+    return counts
+
+
+def _weights(counts: NDArray[np.uint8]) -> FloatArray:
+    n = counts.shape[1]
+    shares = np.concatenate([[0.0], np.cumsum(np.full(255, 1 / n))])  # 1/n added up, drawn for drawn
+    return np.take(shares, counts, mode="wrap")  # no index is out of range; the other modes are slower

@@ -10,24 +10,29 @@ from typing import Any
 
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.files import clear_write_errors, write_atomically
+from nascurve.experiments.journal import read_journal
+from nascurve.experiments.packs import packs_in
+from nascurve.experiments.store import RunStore
 from nascurve.locks import exclusive
 
 _OURS = "Written by nascurve"
 """How the first line of a config.yaml of ours begins, after its `# `: nothing else is ever replaced."""
 
 _RESULTS = (
-    "runs.jsonl",
+    "runs.jsonl",  # of nascurve 0.1
     "runs.parquet",
     "evaluations.parquet",
     "summary.csv",
     "anytime.png",
     "anytime.pdf",
+    "report.html",
 )
 
 
 class ExperimentFolder:
     """`out` of an experiment.
 
+    store/ holds the runs (`RunStore`), jobs/ what is at work (`Pack`).
     config.yaml holds `experiment` (what decides about results: a folder belongs to one such configuration),
     `reference` (values of the benchmark that tables and figures need) and `versions`.
     """
@@ -35,7 +40,10 @@ class ExperimentFolder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.config = self.path / "config.yaml"
-        self.journal = self.path / "runs.jsonl"
+        self.store = RunStore(self.path / "store")
+        self.jobs = self.path / "jobs"
+        self.lock = self.path / ".lock"
+        self.old_journal = self.path / "runs.jsonl"
         self.runs = self.path / "runs.parquet"
         self.evaluations = self.path / "evaluations.parquet"
         self.summary = self.path / "summary.csv"
@@ -54,7 +62,7 @@ class ExperimentFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         # Before anything is cleared, and in a file that `clear` leaves: or a process that holds the folder
         # would lose its results.
-        with exclusive(self.path / ".lock", f"Another nascurve writes to {self.path} at this moment"):
+        with exclusive(self.lock, f"Another nascurve writes to {self.path} at this moment"):
             self._open(config, overwrite=overwrite)
             yield
 
@@ -87,14 +95,29 @@ class ExperimentFolder:
                 "not replaced. Give another out=…"
             )
 
+    def has_runs(self) -> bool:
+        """Whether there are runs of a comparison, or jobs that were to give some."""
+        return bool(self.store or packs_in(self.path) or self.old_journal.exists())
+
     def _has_results(self) -> bool:
-        return any((self.path / name).exists() for name in _RESULTS)
+        return self.has_runs() or any((self.path / name).exists() for name in _RESULTS)
 
     def clear(self) -> None:
         """Remove what nascurve wrote, and nothing else."""
         with clear_write_errors(self.path):
             for name in ("config.yaml", *_RESULTS):
                 (self.path / name).unlink(missing_ok=True)
+            self.store.clear()
+            for pack in packs_in(self.path):
+                pack.remove()
+
+    def migrate(self) -> None:
+        """Put the runs of a folder that nascurve 0.1 wrote into the store. Raises DataFileError."""
+        records = read_journal(self.old_journal)
+        if records:
+            self.store.append("migrated-from-1", records)
+        with clear_write_errors(self.old_journal):
+            self.old_journal.unlink(missing_ok=True)
 
     def read_config(self) -> dict[str, Any]:
         """Raises DataFileError when it is missing or cannot be read."""
@@ -117,7 +140,7 @@ class ExperimentFolder:
 
     def _refuse_other(self, config: Mapping[str, Any]) -> None:
         there = self.read_config()
-        differences = differing(there["experiment"], config["experiment"])
+        differences = differing(_with_defaults(there["experiment"]), config["experiment"])
         if not differences:
             self._refuse_other_data(there, config)
         else:
@@ -135,6 +158,16 @@ class ExperimentFolder:
                 + "\n".join(f"  {line}" for line in differences)
                 + "\nGive another out=…, or overwrite=true to throw those results away."
             )
+
+
+def _with_defaults(experiment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A configuration of nascurve 0.1 did not say what has become an option since."""
+    run = experiment.get("run")
+    return (
+        {**experiment, "run": {**run, "common_noise": run.get("common_noise", False)}}
+        if isinstance(run, Mapping)
+        else experiment
+    )
 
 
 def differing_data(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ _KEYS = dict.fromkeys(
     (
         *_GROUPS,
         *("seed", "budget_s", "budget_epochs", "budget_trainings", "workers", "resume", "charge_decisions"),
-        *("out", "overwrite"),
+        *("common_noise", "out", "overwrite"),
     )
 )
 

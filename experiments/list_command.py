@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nascurve import registry
 from nascurve.errors import DataFileError, NascurveError, did_you_mean
+from nascurve.experiments.experiment_presets import CONFIGS, ExperimentPreset, experiment_names
 from nascurve.experiments.presets import preset_description, preset_names
 from nascurve.experiments.table import format_table
 from nascurve.experiments.usage import UsageError
@@ -24,21 +26,24 @@ _LEAST = 20
 _COUNTED = 10_000_000
 """Sizes from here on are shown by their order of magnitude."""
 HELP = """\
-usage: nascurve list [optimizers|benchmarks|extrapolators|presets|spaces ...]
+usage: nascurve list [optimizers|benchmarks|extrapolators|presets|experiments|spaces|callbacks ...]
 
-What there is: ids with a description (presets are settings of learning-curve extrapolation, for lce=); of
+What there is: ids with a description (presets are settings of learning-curve extrapolation, for lce=;
+experiments those of published studies, for `nascurve compare experiment=`, with what to expect of them); of
 benchmarks also where the curves come from, whether their data are there, which files they need (give
 data_dir=, the folder that holds them), and the size of the search space: the number of architectures, of
 those that the data hold where they are there. Lines are cut to the width of the terminal; COLUMNS=200
 nascurve list shows more of them.
 """
-_PRESETS = "presets"
+_EXPERIMENTS = "experiments"
 _SECTIONS: dict[str, Group | None] = {
     "optimizers": "optimizers",
     "extrapolators": "extrapolators",
-    _PRESETS: None,
+    "presets": None,
+    _EXPERIMENTS: None,
     "benchmarks": "benchmarks",
     "spaces": "search_spaces",
+    "callbacks": "callbacks",
 }
 
 
@@ -55,7 +60,9 @@ def main(argv: list[str]) -> int:
         group = _SECTIONS[section]
         if len(sections) > 1:
             print(f"{'' if section == sections[0] else chr(10)}{section}")
-        if group is None:
+        if section == _EXPERIMENTS:
+            print(_experiments(in_full=len(sections) == 1))
+        elif group is None:
             print(
                 _table(["lce", "description"], [[name, preset_description(name)] for name in preset_names()])
             )
@@ -66,6 +73,35 @@ def main(argv: list[str]) -> int:
 
 def _components(group: Group) -> str:
     return _table(["id", "description"], [[id_, _description(group, id_)[0]] for id_ in registry.ids(group)])
+
+
+def _experiments(*, in_full: bool) -> str:
+    """What they are; in full with what to expect of them, which would be too long for a column."""
+    from hydra import initialize_config_module
+
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        presets = [ExperimentPreset.read(name) for name in experiment_names()]
+    rows = [
+        [
+            preset.name,
+            preset.settings["benchmark"],
+            f"{preset.settings['budget_s']:,}",
+            str(preset.settings["budget_trainings"]),
+            str(preset.settings["seeds"]),
+            str(len(preset.settings["methods"])),
+            preset.about,
+        ]
+        for preset in presets
+    ]
+    header = ["experiment", "benchmark", "budget (s)", "trainings", "seeds", "methods", "description"]
+    table = _table(header, rows, right=[2, 3, 4, 5])
+    if not in_full:
+        return table
+    width = shutil.get_terminal_size((_COLUMNS, 0)).columns
+    texts = [textwrap.fill(f"{preset.name}: {preset.expect}", width) for preset in presets]
+    return "\n\n".join(
+        [table, *texts, "benchmark=ID runs a study on another benchmark, its budget counted in trainings."]
+    )
 
 
 def _benchmarks() -> str:

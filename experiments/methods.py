@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nascurve import registry
 from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
-from nascurve.experiments.options import OptionSchema, mapping, to_plain
+from nascurve.experiments.method_entries import (
+    describe_entry,
+    is_factory_pair,
+    listed,
+    read_description,
+    read_entry,
+    read_pair,
+    refuse_twice,
+    refuse_unused,
+)
+from nascurve.experiments.options import OptionSchema, mapping
 from nascurve.experiments.presets import preset_names, read_preset
 
 if TYPE_CHECKING:
-    from nascurve.simulator.types import Optimizer, SearchSpace
+    from nascurve.simulator.types import Extrapolator, Optimizer, SearchSpace
 
 NO_LCE = "none"
 """In place of an extrapolator's id: the optimizer as it is."""
@@ -21,6 +30,10 @@ OptimizerFactory = Callable[..., "Optimizer"]
 """`factory(space, rng=generator)`, as the optimizers' constructors."""
 LCEFactory = Callable[["Optimizer"], "Optimizer"]
 """`factory(base)`, gives the wrapped optimizer."""
+Watch = Callable[["Extrapolator"], "Extrapolator"]
+MAIN_OPTIMIZERS = ("rs", "re", "ls", "bananas")
+MAIN_LCE = (NO_LCE, "last_value")
+"""What is compared where nothing else is said: each of the one with each of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +51,18 @@ class OptimizerSpec:
 
         options: option values by optimizer id, for all that carry the id. Raises UnknownIdError, ConfigError.
         """
-        if _is_pair(entry):
+        if is_factory_pair(entry):
             return cls(label=str(entry[0]), factory=entry[1])
-        id_, label, own = _read_entry("optimizers", entry)
+        id_, label, own = read_entry("optimizers", entry)
         given = mapping(f"optimizer_options.{id_}", options.get(id_)) | own
         resolved = OptionSchema.of("optimizers", id_).resolve(given)
         return cls(label=label, id=id_, options=resolved)
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> OptimizerSpec:
+        """What `describe` gave. Raises ConfigError, UnknownIdError."""
+        label, id_, options = read_description("optimizer", description)
+        return cls(label=label, id=id_, options=OptionSchema.of("optimizers", id_).resolve(options))
 
     def build(self, space: SearchSpace, seed: int) -> Optimizer:
         """A fresh optimizer whose generator is `numpy.random.default_rng(seed)`."""
@@ -54,7 +73,7 @@ class OptimizerSpec:
         return self.factory(space, rng=np.random.default_rng(seed))
 
     def describe(self) -> dict[str, Any]:
-        return _describe(self.label, self.id, self.factory, dict(self.options))
+        return describe_entry(self.label, self.id, self.factory, dict(self.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +98,13 @@ class LCESpec:
         options: of the wrapper, for every entry that does not set them; a preset does.
         extrapolator_options: by extrapolator id.  Raises UnknownIdError, ConfigError.
         """
-        if _is_pair(entry):
+        if is_factory_pair(entry):
             return cls(label=str(entry[0]), factory=entry[1])
         if entry is None or entry == NO_LCE:
             return cls(label=NO_LCE, id=NO_LCE)
-        id_, label, own = _read_entry("lce", entry)
+        id_, label, own = read_entry("lce", entry)
         if id_ in preset_names():
-            id_, _, settings = _read_entry("lce", read_preset(id_))
+            id_, _, settings = read_entry("lce", read_preset(id_))
             own = settings | own
         where = f"extrapolator_options.{id_}"
         inner = mapping(where, extrapolator_options.get(id_)) | mapping(
@@ -104,12 +123,30 @@ class LCESpec:
             extrapolator=OptionSchema.of("extrapolators", id_).resolve(inner),
         )
 
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> LCESpec:
+        """What `describe` gave. Raises ConfigError, UnknownIdError."""
+        label, id_, options = read_description("lce", description)
+        if id_ == NO_LCE:
+            return cls(label=label, id=id_)
+        inner = mapping("extrapolator", options.pop("extrapolator", None))
+        return cls(
+            label=label,
+            id=id_,
+            options=OptionSchema.of_lce().resolve(options),
+            extrapolator=OptionSchema.of("extrapolators", id_).resolve(inner),
+        )
+
     @property
     def is_none(self) -> bool:
         return self.id == NO_LCE
 
-    def wrap(self, base: Optimizer, seed: int) -> Optimizer:
-        """The base inside LCE; `seed` is the wrapper's where its options set none."""
+    def wrap(self, base: Optimizer, seed: int, *, watch: Watch | None = None) -> Optimizer:
+        """The base inside LCE; `seed` is the wrapper's where its options set none.
+
+        watch: gives what takes the place of the extrapolator and passes all on to it, for a report on what it
+        predicted.
+        """
         if self.factory is not None:
             return self.factory(base)
         if self.is_none:
@@ -119,13 +156,14 @@ class LCESpec:
         options = {**self.options}
         if options.get("seed") is None:
             options["seed"] = seed
-        return LCE(base, registry.create_extrapolator(self.id, **self.extrapolator), **options)
+        extrapolator = registry.create_extrapolator(self.id, **self.extrapolator)
+        return LCE(base, extrapolator if watch is None else watch(extrapolator), **options)
 
     def describe(self) -> dict[str, Any]:
         options = dict(self.options)
         if self.extrapolator:
             options["extrapolator"] = dict(self.extrapolator)
-        return _describe(self.label, self.id, self.factory, options)
+        return describe_entry(self.label, self.id, self.factory, options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +172,23 @@ class Method:
 
     optimizer: OptimizerSpec
     lce: LCESpec
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> Method:
+        """The method that `describe` wrote, as an entry of `experiment: methods` in config.yaml.
+
+        Raises ConfigError for one that came from a Python function (`factory`), which a file cannot hold, and
+        for options that this version does not have; UnknownIdError for a plug-in that is not installed.
+        """
+        if not isinstance(description, Mapping) or not {"optimizer", "lce"} <= set(description):
+            raise ConfigError(
+                "config.yaml: expected a method such as {optimizer: {label: re, id: re, …}, "
+                f"lce: {{label: none, id: none}}}}, got {description!r:.200}."
+            )
+        return cls(
+            optimizer=OptimizerSpec.from_description(description["optimizer"]),
+            lce=LCESpec.from_description(description["lce"]),
+        )
 
     @property
     def key(self) -> tuple[str, str]:
@@ -149,95 +204,94 @@ class Method:
         """Whether ids and options say it all, so that another process can build it."""
         return self.optimizer.factory is None and self.lce.factory is None
 
-    def build(self, space: SearchSpace, seed: int) -> Optimizer:
-        return self.lce.wrap(self.optimizer.build(space, seed), seed)
+    def build(self, space: SearchSpace, seed: int, *, watch: Watch | None = None) -> Optimizer:
+        return self.lce.wrap(self.optimizer.build(space, seed), seed, watch=watch)
 
     def describe(self) -> dict[str, Any]:
         return {"optimizer": self.optimizer.describe(), "lce": self.lce.describe()}
 
 
 def read_methods(
-    optimizers: Any,
-    lce: Any,
+    optimizers: Any = None,
+    lce: Any = None,
     *,
+    methods: Any = None,
     optimizer_options: Any = None,
     lce_options: Any = None,
     extrapolator_options: Any = None,
 ) -> tuple[Method, ...]:
-    """All pairs of optimizers and LCE entries, in the order given. Raises UnknownIdError, ConfigError."""
-    entries = _entries("optimizers", optimizers)
-    lce_entries = _entries("lce", lce)
+    """All pairs of optimizers and LCE entries, in the order given; or those that `methods` lists.
+
+    optimizers, lce: entries as in OptimizerSpec.read and LCESpec.read; None: those of the main job.
+    methods: a list of {optimizer: entry, lce: entry}, the latter `none` where it is left out. Then
+        `optimizers` and `lce` may name, by label, which of them are wanted; None: all.
+    *_options: by id, for every entry that does not set them itself.
+    Raises UnknownIdError, ConfigError.
+    """
     by_optimizer = mapping("optimizer_options", optimizer_options)
     by_extrapolator = mapping("extrapolator_options", extrapolator_options)
     wrapper = mapping("lce_options", lce_options)
     OptionSchema.of_lce().resolve(wrapper)  # also when no entry uses them
-    specs = [OptimizerSpec.read(entry, by_optimizer) for entry in entries]
-    lces = [LCESpec.read(entry, wrapper, by_extrapolator) for entry in lce_entries]
-    _refuse_unused("optimizer_options", by_optimizer, [spec.id for spec in specs])
-    _refuse_unused("extrapolator_options", by_extrapolator, [spec.id for spec in lces])
-    _refuse_twice("optimizers", [spec.label for spec in specs])
-    _refuse_twice("lce", [spec.label for spec in lces])
-    return tuple(Method(optimizer=spec, lce=wrap) for spec in specs for wrap in lces)
+
+    def read_optimizer(entry: Any) -> OptimizerSpec:
+        return OptimizerSpec.read(entry, by_optimizer)
+
+    def read_lce(entry: Any) -> LCESpec:
+        return LCESpec.read(entry, wrapper, by_extrapolator)
+
+    if methods is None:
+        entries = listed("optimizers", MAIN_OPTIMIZERS if optimizers is None else optimizers)
+        specs = list(map(read_optimizer, entries))
+        lces = list(map(read_lce, listed("lce", MAIN_LCE if lce is None else lce)))
+        refuse_twice("optimizers", [spec.label for spec in specs])
+        refuse_twice("lce", [spec.label for spec in lces])
+        read = [Method(optimizer=spec, lce=wrap) for spec in specs for wrap in lces]
+    else:
+        pairs = [read_pair(entry) for entry in listed("methods", methods)]
+        read = [Method(optimizer=read_optimizer(one), lce=read_lce(other)) for one, other in pairs]
+        _refuse_ambiguous(read)
+    refuse_unused("optimizer_options", by_optimizer, [method.optimizer.id for method in read])
+    refuse_unused("extrapolator_options", by_extrapolator, [method.lce.id for method in read])
+    if methods is not None:
+        read = _pick(read, optimizers, lce)
+    return tuple(read)
 
 
-def _is_pair(entry: Any) -> bool:
-    return isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str) and callable(entry[1])
-
-
-def _entries(name: str, value: Any) -> list[Any]:
-    if isinstance(value, str | Mapping) or value is None:
-        value = [value]
-    if not isinstance(value, Sequence):
-        raise ConfigError(f"{name}: expected a list such as {name}=[a,b], got {value!r}.")
-    if not value:
-        raise ConfigError(f"{name}: expected at least one, got an empty list.")
-    return list(value)
-
-
-def _read_entry(name: str, entry: Any) -> tuple[str, str, dict[str, Any]]:
-    if isinstance(entry, str):
-        return entry, entry, {}
-    if isinstance(entry, Mapping) and isinstance(entry.get("id"), str):
-        own = {str(key): value for key, value in entry.items() if key not in ("id", "label")}
-        return entry["id"], str(entry.get("label", entry["id"])), own
-    raise ConfigError(
-        f"{name}: expected an id, or a mapping with an id such as {{id: re, label: re-50, option: value}}, "
-        f"got {entry!r}."
-    )
-
-
-def _refuse_unused(name: str, given: Mapping[str, Any], used: Sequence[str]) -> None:
-    for id_ in given:
-        if id_ not in used:
+def _refuse_ambiguous(methods: Sequence[Method]) -> None:
+    """A pair of labels must name one method, and an optimizer's label one optimizer: rows with LCE are
+    compared with the row of the same optimizer without."""
+    optimizers: dict[str, OptimizerSpec] = {}
+    keys: set[tuple[str, str]] = set()
+    for method in methods:
+        label = method.optimizer.label
+        if optimizers.setdefault(label, method.optimizer) != method.optimizer:
             raise ConfigError(
-                f"{name}.{id_}: {id_!r} is not part of this comparison. {did_you_mean(id_, used)}"
+                f"methods: the optimizer {label!r} stands there with different options. Give each a label of "
+                "its own: {optimizer: {id: …, label: …}, lce: …}."
             )
-
-
-def _refuse_twice(name: str, labels: Sequence[str]) -> None:
-    for label in labels:
-        if labels.count(label) > 1:
+        if method.key in keys:
             raise ConfigError(
-                f"{name}: {label!r} stands there more than once. Give each entry a label of its own: "
-                f"{{id: …, label: …}}."
+                f"methods: {method.name!r} stands there more than once. Give its LCE entries labels of their "
+                "own: {optimizer: …, lce: {id: …, label: …}}."
             )
+        keys.add(method.key)
 
 
-def _describe(
-    label: str, id_: str, factory: Callable[..., Any] | None, options: dict[str, Any]
-) -> dict[str, Any]:
-    if factory is None:
-        return {"label": label, "id": id_, **to_plain(options)}
-    return {"label": label, "factory": _describe_callable(factory)}
-
-
-def _describe_callable(function: Callable[..., Any]) -> str:
-    """A name that is the same in another process, unlike `repr`."""
-    if isinstance(function, functools.partial):
-        arguments = [
-            *map(str, function.args),
-            *(f"{key}={value!r}" for key, value in function.keywords.items()),
-        ]
-        return f"{_describe_callable(function.func)}({', '.join(arguments)})"
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return f"{getattr(function, '__module__', '?')}.{name}"
+def _pick(methods: list[Method], optimizers: Any, lce: Any) -> list[Method]:
+    """Those of `methods` whose labels are named."""
+    picked = methods
+    for name, wanted, side in (("optimizers", optimizers, 0), ("lce", lce, 1)):
+        if wanted is None:
+            continue
+        labels = {method.key[side] for method in methods}
+        for label in (named := listed(name, wanted)):
+            if not isinstance(label, str) or label not in labels:
+                raise ConfigError(
+                    f"{name}: beside methods= it can only name, by label, which of them are wanted; "
+                    f"{label!r:.200} is none. {did_you_mean(str(label), labels)} For all pairs of other "
+                    "optimizers and lce: methods=null."
+                )
+        picked = [method for method in picked if method.key[side] in named]
+    if not picked:
+        raise ConfigError(f"methods: none of those listed has optimizers={optimizers} with lce={lce}.")
+    return picked

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
 
 
 def _plot(folder: Path, options: dict[str, str]) -> int:
-    from nascurve.experiments.compare import draw_results
+    from nascurve.experiments.comparison_result import draw_results
     from nascurve.experiments.figure import FigureSettings
     from nascurve.experiments.figure_files import save_figures
     from nascurve.experiments.files import clear_write_errors

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nascurve.errors import DataFileError
 from nascurve.experiments.files import write_atomically
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from nascurve.simulator.result import RunResult
 
-_TRAJECTORY = {
+TRAJECTORY = {
     "time_s": "time_s",
     "epochs": "epochs_used",
     "evaluations": "evaluations",
@@ -23,45 +24,57 @@ _TRAJECTORY = {
     "test_acc": "test_acc",
     "regret": "regret",
 }
-RUN_COLUMNS = ("optimizer", "lce", "seed", *_TRAJECTORY)
+"""Columns of a trajectory, and what Trajectory calls them."""
+RUN_COLUMNS = ("optimizer", "lce", "seed", *TRAJECTORY)
 """Columns of runs.parquet: one row per change of the incumbent."""
 RunKey = tuple[str, str, int]
 """Optimizer label, LCE label, seed."""
+Status = Literal["done", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A finished run: the changes of its incumbent as columns, and its totals.
+    """A run that has ended: the changes of its incumbent as columns, and its totals.
 
+    status: "failed" when it raised; then there is no trajectory, but `error` (one line) and `traceback`.
+    trajectory: the columns of TRAJECTORY.  archs: the incumbents, as canonical strings; None in records of
+    nascurve 0.1, which did not keep them.
     total_evaluations, total_epochs, total_time_s: what was counted within the budget.
     decision_s, wall_s: real seconds of the optimizer and of the whole simulation.
+    finished_at_s: when it ended, seconds since 1970.
     """
 
     optimizer: str
     lce: str
     seed: int
-    trajectory: dict[str, list[float]]
-    total_evaluations: int
-    total_epochs: int
-    total_time_s: float
-    decision_s: float
-    wall_s: float
+    status: Status = "done"
+    trajectory: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TRAJECTORY})
+    archs: list[str] | None = None
+    total_evaluations: int = 0
+    total_epochs: int = 0
+    total_time_s: float = 0.0
+    decision_s: float = 0.0
+    wall_s: float = 0.0
+    finished_at_s: float = 0.0
+    error: str = ""
+    traceback: str = ""
 
     @classmethod
     def of(cls, key: tuple[str, str], result: RunResult, wall_s: float) -> RunRecord:
-        columns = {
-            name: getattr(result.trajectory, attribute).tolist() for name, attribute in _TRAJECTORY.items()
-        }
+        trajectory = result.trajectory
+        columns = {name: getattr(trajectory, attribute).tolist() for name, attribute in TRAJECTORY.items()}
         return cls(
             optimizer=key[0],
             lce=key[1],
             seed=result.seed,
             trajectory=columns,
+            archs=[str(arch) for arch in trajectory.archs],
             total_evaluations=result.n_evaluations,
             total_epochs=result.total_epochs,
             total_time_s=result.total_time_s,
             decision_s=result.decision_s,
             wall_s=wall_s,
+            finished_at_s=time.time(),
         )
 
     @property
@@ -72,31 +85,11 @@ class RunRecord:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> RunRecord:
+    def from_dict(cls, content: Mapping[str, Any]) -> RunRecord:
         record = cls(**content)
-        if set(record.trajectory) != set(_TRAJECTORY):
-            raise ValueError("not the columns of a trajectory")
+        if set(record.trajectory) != set(TRAJECTORY) or record.status not in ("done", "failed"):
+            raise ValueError("not a record of a run")
         return record
-
-
-def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """The columns of runs.parquet, in the order of the records."""
-    import pandas as pd
-
-    lengths = [len(record.trajectory["time_s"]) for record in records]
-
-    def spread(values: list[Any]) -> list[Any]:
-        return [value for value, n in zip(values, lengths, strict=True) for _ in range(n)]
-
-    columns: dict[str, Any] = {
-        "optimizer": pd.Series(spread([record.optimizer for record in records]), dtype="str"),
-        "lce": pd.Series(spread([record.lce for record in records]), dtype="str"),
-        "seed": pd.Series(spread([record.seed for record in records]), dtype="int64"),
-    }
-    for name in _TRAJECTORY:
-        values = [value for record in records for value in record.trajectory[name]]
-        columns[name] = pd.Series(values, dtype="int64" if name in ("epochs", "evaluations") else "float64")
-    return pd.DataFrame(columns)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -116,7 +109,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         ) from error
     except Exception as error:  # pyarrow raises many kinds
         raise DataFileError(
-            f"Cannot read {path}: {error}. If a file runs.jsonl stands next to it, the same "
+            f"Cannot read {path}: {error}. If a folder `store` stands next to it, the same "
             "`nascurve compare` makes it anew."
         ) from error
     missing = [name for name in RUN_COLUMNS if name not in frame]

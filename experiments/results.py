@@ -1,75 +1,144 @@
-"""Results read back: of a comparison, of one run, or of all runs of a sweep."""
+"""Results read back: of a comparison, of one run, of all runs of a sweep, or of several comparisons."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.folder import ExperimentFolder, differing, differing_data
-from nascurve.experiments.journal import read_records
+from nascurve.experiments.journal import read_journal
 from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.record import RunKey, RunRecord, read_frame
+from nascurve.experiments.packs import unstored_records
+from nascurve.experiments.record import RunKey, read_frame
+from nascurve.experiments.run_tables import RunTables, run_tables
+from nascurve.experiments.source import benchmark_title
+from nascurve.experiments.store_schema import TOTAL_COLUMNS
 from nascurve.experiments.summary import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+def _no_totals() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(TOTAL_COLUMNS))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Results:
-    """runs: rows of runs.parquet.  config: a config.yaml.  records: all finished runs with their totals, or
-    none.  n_runs: finished runs of each method, where that is known without records."""
+    """Of one experiment: a folder, with one benchmark.
+
+    runs: rows of runs.parquet.  totals: one row a run, the columns TOTAL_COLUMNS; none where only
+    runs.parquet is there.  config: a config.yaml.
+    n_runs: finished runs of each method, where that is known without totals.  path: the folder.
+    """
 
     runs: pd.DataFrame
     config: Mapping[str, Any]
-    records: tuple[RunRecord, ...] = ()
+    path: Path
+    totals: pd.DataFrame = field(default_factory=_no_totals)
     n_runs: Mapping[tuple[str, str], int] | None = None
+
+    @property
+    def methods(self) -> list[tuple[str, str]]:
+        """Labels of optimizer and LCE, in the order of the configuration."""
+        return method_labels(self.config)
+
+    @property
+    def title(self) -> str:
+        """The benchmark, with its version, and what its curves are where they are not real."""
+        return benchmark_title(self.config["experiment"]["benchmark"])
 
     def summarise(self) -> pd.DataFrame:
         """As summary.csv."""
-        experiment = self.config["experiment"]
-        methods = [(entry["optimizer"]["label"], entry["lce"]["label"]) for entry in experiment["methods"]]
         return summarise(
             self.runs,
-            budget_s=float(experiment["run"]["budget_s"]),
-            methods=methods,
+            budget_s=float(self.config["experiment"]["run"]["budget_s"]),
+            methods=self.methods,
             n_runs=self.n_runs,
-            records=self.records,
+            totals=self.totals,
         )
+
+
+def method_labels(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the methods in a config.yaml."""
+    return [
+        (str(entry["optimizer"]["label"]), str(entry["lce"]["label"]))
+        for entry in config["experiment"]["methods"]
+    ]
+
+
+def read_study(path: Path) -> dict[str, Results]:
+    """The experiments of a folder by the titles of their benchmarks: one, or those in folders of its own (what
+    `nascurve compare benchmark=[a,b]` writes). Those without any result yet are left out.
+
+    Raises DataFileError, ConfigError.
+    """
+    if (path / "config.yaml").is_file() or not _is_study(path):
+        results = read_results(path)
+        return {results.title: results}
+    study: dict[str, Results] = {}
+    for folder in _inner_folders(path):
+        if not ExperimentFolder(folder).has_runs():
+            continue
+        results = read_results(folder)
+        if results.title in study:
+            raise ConfigError(
+                f"{study[results.title].path} and {folder} hold the same benchmark, {results.title}: expected "
+                "one experiment for each. Give one of the two folders."
+            )
+        study[results.title] = results
+    if not study:
+        raise DataFileError(f"{path} holds experiments, but no run has ended yet.")
+    return study
+
+
+def _is_study(path: Path) -> bool:
+    """Whether the folder holds comparisons, rather than the single runs of a sweep."""
+    return any(ExperimentFolder(folder).has_runs() for folder in _inner_folders(path))
+
+
+def _inner_folders(path: Path) -> list[Path]:
+    return sorted(config.parent for config in path.glob("*/config.yaml")) if path.is_dir() else []
 
 
 def read_results(path: Path) -> Results:
     """Of a folder of `nascurve compare` or `nascurve run`, or of a sweep.
 
-    Raises DataFileError, ConfigError.
+    Of a comparison all runs that have ended count, also while it is at work. Raises DataFileError,
+    ConfigError.
     """
     folder = ExperimentFolder(path)
     if folder.config.is_file():
         config = folder.read_config()
         _require_seconds(config, path)
-        runs, records = read_frame(folder.runs), tuple(read_records(folder.journal))
+        tables = read_tables(folder, config)
+        if tables is not None:
+            return Results(runs=tables.runs, totals=tables.totals, config=config, path=path)
         return Results(
-            runs=runs,
-            config=config,
-            # A journal that lacks runs of the table does not tell how many there were either.
-            records=records if _run_keys(runs) <= {record.key for record in records} else (),
-            n_runs=_only_run(config["experiment"]),
+            runs=read_frame(folder.runs), config=config, path=path, n_runs=_only_run(config["experiment"])
         )
-    inner = sorted(config.parent for config in path.glob("*/config.yaml")) if path.is_dir() else []
+    inner = _inner_folders(path)
     if not inner:
         raise DataFileError(
             f"{path} is not a folder of results: there is no config.yaml in it. Expected the `out` of "
             "`nascurve compare`, `nascurve run` or a sweep."
         )
-    return _read_sweep(inner)
+    return _read_sweep(path, inner)
 
 
-def _run_keys(runs: pd.DataFrame) -> set[RunKey]:
-    return set(zip(runs["optimizer"], runs["lce"], runs["seed"].tolist(), strict=True))
+def read_tables(folder: ExperimentFolder, config: Mapping[str, Any]) -> RunTables | None:
+    """The runs in the store, in journals of jobs at work and in the journal of nascurve 0.1; None where there
+    is none of these. Raises DataFileError."""
+    if not folder.has_runs():
+        return None
+    more = [*read_journal(folder.old_journal), *unstored_records(folder.path)]
+    return run_tables(folder.store.read(more), method_labels(config), config["experiment"]["seeds"])
 
 
 def _only_run(experiment: Mapping[str, Any]) -> dict[tuple[str, str], int] | None:
@@ -80,21 +149,21 @@ def _only_run(experiment: Mapping[str, Any]) -> dict[tuple[str, str], int] | Non
     return {(method["optimizer"]["label"], method["lce"]["label"]): 1}
 
 
-def _read_sweep(folders: list[Path]) -> Results:
+def _read_sweep(path: Path, folders: list[Path]) -> Results:
     """Runs of a sweep, put together. What else than optimizer, LCE and seed was swept is put into labels."""
     import pandas as pd
 
-    configs = {path: ExperimentFolder(path).read_config() for path in folders}
+    configs = {inner: ExperimentFolder(inner).read_config() for inner in folders}
     first = configs[folders[0]]
     frames: list[pd.DataFrame] = []
     methods: dict[tuple[str, str], Any] = {}
     read: set[RunKey] = set()
-    for path, config in configs.items():
-        _require_seconds(config, path)
+    for inner, config in configs.items():
+        _require_seconds(config, inner)
         experiment = config["experiment"]
         if _only_run(experiment) is None:
             raise ConfigError(
-                f"{path.parent} is not the folder of a sweep: {path.name} in it holds a comparison of "
+                f"{path} is not the folder of a sweep: {inner.name} in it holds a comparison of "
                 "several runs. Draw the comparisons one by one."
             )
         differences = [
@@ -103,13 +172,13 @@ def _read_sweep(folders: list[Path]) -> Results:
         ] or differing_data(first, config)
         if differences:
             raise ConfigError(
-                f"The runs in {path.parent} cannot be drawn together: {folders[0].name} and {path.name} "
+                f"The runs in {path} cannot be drawn together: {folders[0].name} and {inner.name} "
                 f"differ in {'; '.join(differences)}. Draw one of them, or sweep over these in folders of "
                 "their own."
             )
         method = experiment["methods"][0]
         key = _labels(method, config.get("swept", {}))
-        frame = read_frame(ExperimentFolder(path).runs)
+        frame = read_frame(ExperimentFolder(inner).runs)
         run = (*key, int(experiment["seeds"][0]))
         if run in read:
             continue  # `lce=none` is the same run whatever the options of LCE
@@ -122,6 +191,7 @@ def _read_sweep(folders: list[Path]) -> Results:
     order = sorted(methods, key=lambda key: (first_of[key[0]], key[1] != NO_LCE))
     merged = {"methods": [methods[key] for key in order], "seeds": sorted({seed for *_, seed in read})}
     return Results(
+        path=path,
         runs=_sorted(pd.concat(frames, ignore_index=True), order),
         config={**first, "experiment": {**first["experiment"], **merged}},
         n_runs=Counter((optimizer, lce) for optimizer, lce, _ in read),

@@ -33,6 +33,7 @@ options (defaults):
   workers=1                 simulated asynchronous workers
   resume=true               promoted candidates go on from their checkpoint
   charge_decisions=false    add the optimizer's real time to the simulated clock
+  common_noise=true         an architecture's training noise depends on it and the seed, not on the order
   out=null                  folder; null: results/run/..., of a sweep results/sweep
   overwrite=false           true: replace a different run in the same folder
 

@@ -18,8 +18,10 @@ from nascurve.experiments.config import (
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.methods import LCESpec, Method, OptimizerSpec
 from nascurve.experiments.options import mapping
-from nascurve.experiments.record import RunRecord, runs_frame, write_frame
+from nascurve.experiments.record import RunRecord, write_frame
+from nascurve.experiments.run_tables import run_tables
 from nascurve.experiments.source import BenchmarkSource, benchmark_title, describe_benchmark
+from nascurve.experiments.store_schema import to_table
 from nascurve.options import flag, integer, real
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ def _simulate(
 
     result = simulate(method.build(benchmark.space, seed), benchmark, seed=seed, **settings.describe())
     write_frame(result.to_frame(), folder.evaluations)
-    write_frame(runs_frame([RunRecord.of(method.key, result, 0.0)]), folder.runs)
+    table = to_table([RunRecord.of(method.key, result, 0.0)])
+    write_frame(run_tables(table, [method.key]).runs, folder.runs)
     print(
         f"{method.name}, seed {seed}, on {title}: {result.n_evaluations} evaluations, "
         f"{result.total_epochs} epochs, {result.total_time_s:.1f} simulated s "
@@ -128,6 +131,7 @@ def _settings(config: dict[str, Any], benchmark: Benchmark) -> RunSettings:
         workers=integer("workers", config["workers"], at_least=1),
         resume=flag("resume", config["resume"]),
         charge_decisions=flag("charge_decisions", config["charge_decisions"]),
+        common_noise=flag("common_noise", config["common_noise"]),
     )
 
 

@@ -16,10 +16,9 @@ from nascurve.experiments.curves import (
     Metric,
     bootstrap_mean_interval,
     choose_metric,
-    curves_by_method,
     mean_over,
     paired,
-    resampling_weights,
+    weight_pieces,
 )
 from nascurve.experiments.files import write_atomically
 from nascurve.experiments.methods import NO_LCE
@@ -28,9 +27,8 @@ from nascurve.simulator.types import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nascurve.experiments.record import RunRecord
-
 _DIGITS = 12
+_BLOCK = 32
 _TOLERANCE = 10.0**-_DIGITS  # of a mean, which sums in another order for every resample
 
 
@@ -64,7 +62,8 @@ def speed_up(without: AnytimeCurves, with_lce: AnytimeCurves, *, budget_s: float
     base_s, lce_s = _times_to_target(without, with_lce, np.full((1, n), 1 / n))
     low = high = np.nan
     if n > 1:
-        base_resampled_s, lce_resampled_s = _times_to_target(without, with_lce, resampling_weights(n))
+        pieces = [_times_to_target(without, with_lce, weights) for weights in weight_pieces(n)]
+        base_resampled_s, lce_resampled_s = np.hstack(pieces)
         low, high = np.quantile(base_resampled_s / lce_resampled_s, (0.025, 0.975))
     if np.isfinite(lce_s[0]):
         return SpeedUp(float(base_s[0] / lce_s[0]), float(low), float(high), np.nan)
@@ -75,13 +74,27 @@ def _times_to_target(
     without: AnytimeCurves, with_lce: AnytimeCurves, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """(b,), (b,): for b weightings of the seeds the first times at the target; inf where never."""
-    base, lce = weights @ without.values, weights @ with_lce.values
-    target = base[:, -1:] + _TOLERANCE
-    return _first_time(base <= target, without.times_s), _first_time(lce <= target, with_lce.times_s)
+    targets = (weights @ without.values[:, -1:])[:, 0] + _TOLERANCE
+    return _first_times(without, weights, targets), _first_times(with_lce, weights, targets)
 
 
-def _first_time(reached: Any, times_s: FloatArray) -> FloatArray:
-    return np.where(reached.any(axis=1), times_s[reached.argmax(axis=1)], np.inf)
+def _first_times(curves: AnytimeCurves, weights: FloatArray, targets: FloatArray) -> FloatArray:
+    """(b,): when the means of b weightings first are at their targets; inf where never.
+
+    Most moments need no mean: a block of them in which even the mean of each seed's lowest value is above
+    the target does not reach it.
+    """
+    first_s = np.full(len(targets), np.inf)
+    starts = np.arange(0, len(curves.times_s), _BLOCK)
+    lowest = np.minimum.reduceat(curves.values, starts, axis=1)
+    possible = weights @ lowest <= targets[:, np.newaxis]
+    for block, start in enumerate(starts):
+        moments = slice(start, start + _BLOCK)
+        open_ = np.flatnonzero(possible[:, block] & np.isinf(first_s))
+        reached = weights[open_] @ curves.values[:, moments] <= targets[open_, np.newaxis]
+        at_s = curves.times_s[moments][reached.argmax(axis=1)]
+        first_s[open_] = np.where(reached.any(axis=1), at_s, np.inf)
+    return first_s
 
 
 def paired_p_value(without: AnytimeCurves, with_lce: AnytimeCurves) -> float:
@@ -124,61 +137,68 @@ def summarise(
     budget_s: float,
     methods: Sequence[MethodKey] | None = None,
     n_runs: Mapping[MethodKey, int] | None = None,
-    records: Sequence[RunRecord] = (),
+    totals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per optimizer × LCE, the columns of summary.csv.
 
     runs: rows of runs.parquet.  methods: the methods in order, those without a row included; default: those
     of the rows.  n_runs: finished runs of each method, to count the runs that never had an incumbent; the
-    statistics are over the others. Without it (and records) only the runs of the rows are known of.
-    records: all finished runs, where the totals come from; without them those columns are missing.
+    statistics are over the others. Without it (and totals) only the runs of the rows are known of.
+    totals: one row a run, with status, total_evaluations and total_epochs; those that are "done" count.
+    Without any row the columns of their means are missing.
     Where the best of the benchmark is not known, `metric` is test_error (1 - test accuracy): then speed-up
     and test are about that, and the columns final_regret_* are empty.
     """
     import pandas as pd
+    from threadpoolctl import threadpool_limits
 
     metric = choose_metric(runs)
-    curves = curves_by_method(runs, metric)
-    keys = list(curves) if methods is None else list(methods)
-    rows = [_row(key, runs, curves, metric, budget_s) for key in keys]
-    table = pd.DataFrame(rows)
+    by_method = runs.groupby(["optimizer", "lce"], sort=False)
+    groups = {(str(key[0]), str(key[1])): rows for key, rows in by_method}
+    keys = list(groups) if methods is None else list(methods)
+    rows: dict[MethodKey, dict[str, Any]] = {}
+    with threadpool_limits(1):  # many small products: threads only wait for each other
+        for optimizer in dict.fromkeys(optimizer for optimizer, _ in keys):
+            base = _curves(groups.get((optimizer, NO_LCE)), metric)
+            for key in keys:
+                if key[0] == optimizer:
+                    rows[key] = _row(key, groups.get(key, runs.iloc[:0]), base, metric, budget_s)
+    table = pd.DataFrame([rows[key] for key in keys])
     table["p_value_holm"] = holm(table["p_value"].tolist())
     table["gain_p_value_holm"] = holm(table["gain_p_value"].tolist())
-    if records:
-        totals = pd.DataFrame([record.to_dict() for record in records]).drop(columns="trajectory")
-        grouped = totals.groupby(["optimizer", "lce"])
-        table["n_seeds"] = [_count(grouped, key) for key in keys]
-        for column, total in (("evaluations_mean", "total_evaluations"), ("epochs_mean", "total_epochs")):
-            means = grouped[total].mean()
-            table[column] = [float(means.get(key, np.nan)) for key in keys]
+    with_incumbent = table["n_seeds"].copy()
+    if totals is not None and len(totals):
+        done = totals[totals["status"] == "done"].groupby(["optimizer", "lce"])
+        table["n_seeds"] = [int(n) for n in _of(keys, done.size(), 0)]
+        table["evaluations_mean"] = _of(keys, done["total_evaluations"].mean(), np.nan)
+        table["epochs_mean"] = _of(keys, done["total_epochs"].mean(), np.nan)
     elif n_runs is not None:
         table["n_seeds"] = [n_runs[key] for key in keys]
-    table["n_without_incumbent"] = table["n_seeds"] - [
-        len(curves[key].seeds) if key in curves else 0 for key in keys
-    ]
+    table["n_without_incumbent"] = table["n_seeds"] - with_incumbent
     return table
 
 
-def _count(grouped: Any, key: MethodKey) -> int:
-    return int(grouped.size().get(key, 0))
+def _of(keys: Sequence[MethodKey], values: pd.Series[Any], absent: float) -> list[float]:
+    by_key = values.to_dict()
+    return [by_key.get(key, absent) for key in keys]
+
+
+def _curves(rows: pd.DataFrame | None, metric: Metric) -> AnytimeCurves | None:
+    return None if rows is None or rows.empty else AnytimeCurves.of(rows, metric)
 
 
 def _row(
-    key: MethodKey,
-    runs: pd.DataFrame,
-    curves: dict[MethodKey, AnytimeCurves],
-    metric: Metric,
-    budget_s: float,
+    key: MethodKey, runs: pd.DataFrame, base: AnytimeCurves | None, metric: Metric, budget_s: float
 ) -> dict[str, Any]:
-    mine = runs[(runs["optimizer"] == key[0]) & (runs["lce"] == key[1])]
-    last = mine.groupby("seed").tail(1)
+    """runs: those of the method.  base: the curves of its optimizer without LCE, if there are any."""
+    last = runs.groupby("seed").tail(1)
     regret, test_acc = last["regret"].to_numpy(np.float64), last["test_acc"].to_numpy(np.float64)
     if metric != "regret":
         regret = np.full(0, np.nan)
-    base, own = curves.get((key[0], NO_LCE)), curves.get(key)
+    own = _curves(runs, metric) if key[1] != NO_LCE else None
     gain = np.full(0, np.nan)
     faster, p_value = SpeedUp(np.nan, np.nan, np.nan, np.nan), np.nan
-    if key[1] != NO_LCE and base is not None and own is not None:
+    if base is not None and own is not None:
         faster, p_value = speed_up(base, own, budget_s=budget_s), paired_p_value(base, own)
         gain = gain_over_time(base, own, budget_s=budget_s)
     gain_ci = bootstrap_mean_interval(gain)

@@ -96,6 +96,24 @@ def _die_with_parent() -> None:
 
 
 @contextlib.contextmanager
+def single_threaded() -> Iterator[None]:
+    """One thread for the numerical libraries of this process, those that are loaded and those that come:
+    sums of other orders have other last digits."""
+    from threadpoolctl import threadpool_limits
+
+    with _one_thread_each(), threadpool_limits(1):
+        torch = sys.modules.get("torch")
+        n_threads = torch.get_num_threads() if torch is not None else 0
+        if torch is not None:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch is not None:
+                torch.set_num_threads(n_threads)
+
+
+@contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))

@@ -1,8 +1,8 @@
-"""Finds optimizers, benchmarks, extrapolators and search spaces by id, through entry points.
+"""Finds optimizers, benchmarks, extrapolators, search spaces and callbacks by id, through entry points.
 
-Groups: `nascurve.optimizers`, `nascurve.benchmarks`, `nascurve.extrapolators`, `nascurve.search_spaces`.
-Their metadata are read without importing anything; a component is imported when it is first asked for. Ids
-may end in a version (`pocket201-mnist-v1`); without one the highest version is meant.
+Groups: `nascurve.optimizers`, `nascurve.benchmarks`, `nascurve.extrapolators`, `nascurve.search_spaces`,
+`nascurve.callbacks`. Their metadata are read without importing anything; a component is imported when it is
+first asked for. Ids may end in a version (`pocket201-mnist-v1`); without one the highest version is meant.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nascurve.errors import ConfigError, UnknownIdError, did_you_mean
 from nascurve.options import integer
 from nascurve.simulator.types import Benchmark, Extrapolator, Optimizer, SearchSpace
 
-Group = Literal["optimizers", "benchmarks", "extrapolators", "search_spaces"]
+Group = Literal["optimizers", "benchmarks", "extrapolators", "search_spaces", "callbacks"]
 _VERSIONED = re.compile(r"^(?P<id>.+)-v(?P<version>\d+)$")
 
 

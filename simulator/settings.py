@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nascurve import options
-from nascurve.errors import ConfigError
-from nascurve.simulator.types import BenchmarkInfo, Optimizer
+from nascurve.errors import ConfigError, DataFileError
+from nascurve.simulator.types import BenchmarkInfo, Optimizer, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Settings:
     workers: int = 1
     resume: bool = True
     charge_decisions: bool = False
+    common_noise: bool = True
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -35,7 +36,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None or name in ("seed", "workers"):
                 put(self, name, options.integer(name, value, at_least=lowest))
-        for name in ("resume", "charge_decisions"):
+        for name in ("resume", "charge_decisions", "common_noise"):
             options.flag(name, getattr(self, name))
         if self.budget_s is None and self.budget_epochs is None and self.max_evaluations is None:
             raise ConfigError(
@@ -64,6 +65,19 @@ def run_config(settings: Settings, optimizer: Optimizer, info: BenchmarkInfo) ->
         "max_epochs": info.max_epochs,
         "n_seeds": info.n_seeds,
     }
+
+
+def saved_config(state: State) -> dict[str, Any]:
+    """What `run_config` was of the run that was saved. Raises DataFileError for what is no state of a run.
+
+    States that were saved before there was `common_noise` do not name it: they drew by number, and go on so.
+    """
+    config = state.get("config")
+    if isinstance(config, dict):
+        config = {"common_noise": False} | config
+        if Settings.__dataclass_fields__.keys() <= config.keys():
+            return config
+    raise DataFileError("The state has no settings. Start the run anew.")
 
 
 def refuse_other_config(*, saved: dict[str, Any], now: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ def simulate(
     workers: int = 1,
     resume: bool = True,
     charge_decisions: bool = False,
+    common_noise: bool = True,
     max_evaluations: int | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -34,6 +35,10 @@ def simulate(
         otherwise it is charged from epoch 1 (its learning curve is the same).
     charge_decisions: whether the optimizer's own real time is added to the simulated clock. It is recorded as
         `decision_s` in any case. A run that charges it cannot be repeated exactly.
+    common_noise: whether the draw of a training seed depends on `seed`, the architecture and how often this
+        run has trained it before (common random numbers: the same architecture has the same noise under every
+        optimizer run with this `seed`); otherwise on `seed` and the number of the draw. The same for
+        benchmarks with one training run of each architecture.
     progress: called with the Simulation after every evaluation.
 
     Raises ConfigError for a setting out of range, ProtocolError when the optimizer or the benchmark breaks
@@ -48,6 +53,7 @@ def simulate(
         workers=workers,
         resume=resume,
         charge_decisions=charge_decisions,
+        common_noise=common_noise,
         max_evaluations=max_evaluations,
         progress=progress,
     ).run()

@@ -15,7 +15,7 @@ from nascurve.errors import ConfigError, DataFileError, NascurveError, ProtocolE
 from nascurve.simulator.arguments import check_arguments
 from nascurve.simulator.ledger import Ledger
 from nascurve.simulator.result import RunResult
-from nascurve.simulator.settings import Settings, refuse_other_config, run_config
+from nascurve.simulator.settings import Settings, refuse_other_config, run_config, saved_config
 from nascurve.simulator.state_file import read_state, write_state
 from nascurve.simulator.training_run import TrainingRun
 from nascurve.simulator.training_seeds import TrainingSeeds
@@ -53,6 +53,7 @@ class Simulation:
         workers: int = 1,
         resume: bool = True,
         charge_decisions: bool = False,
+        common_noise: bool = True,
         max_evaluations: int | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -66,6 +67,7 @@ class Simulation:
             workers=workers,
             resume=resume,
             charge_decisions=charge_decisions,
+            common_noise=common_noise,
         )
         self._budget_s, self._budget_epochs, self._max_evaluations = self.settings.limits()
         self._resume = resume and info.resumable
@@ -84,7 +86,7 @@ class Simulation:
         self._progress: Progress = _no_progress if progress is None else progress
         self._rules = TrialRules(optimizer, self._problem)
 
-        self._seeds = TrainingSeeds(seed=self.settings.seed, benchmark=benchmark)
+        self._seeds = self._fresh_seeds()
         self._runs: dict[int, TrainingRun] = {}
         self._workers = Workers(self.settings.workers)
         self._ledger = Ledger(benchmark)
@@ -173,6 +175,7 @@ class Simulation:
         self._count_decision(perf_counter() - before_s)
         self._rules.check_answer(trials, asked, self._workers.n_pending)
         admitted: list[tuple[Trial, TrainingRun, int]] = []
+        without_curve: list[tuple[TrainingRun, int]] = []
         for trial in trials:
             epochs = self._rules.epochs(trial, self._runs, asked)
             run = self._runs.get(trial.id)
@@ -180,7 +183,10 @@ class Simulation:
                 run = self._runs[trial.id] = TrainingRun(trial.arch, self._seeds.draw(trial))
             run.pending = True
             admitted.append((trial, run, epochs))
-        self._attach_curves([(run, epochs) for _, run, epochs in admitted if not run.has_curve])
+            if not run.has_curve:
+                without_curve.append((run, epochs))
+        if without_curve:
+            self._attach_curves(without_curve)
         for trial, run, epochs in admitted:
             trained = run.epochs if self._resume else 0
             charged_s = run.cost_s(trained, epochs)
@@ -206,13 +212,12 @@ class Simulation:
             for run, epochs in wanted:
                 run.attach(query(run.arch, seed=run.seed, epochs=epochs), epochs)
             return
-        runs = [run for run, _ in wanted]
-        if len(runs) == 1:
-            curves = [query(runs[0].arch, seed=runs[0].seed)]
-        elif runs:
-            curves = self._benchmark.query_many([run.arch for run in runs], [run.seed for run in runs])
-        else:
+        if len(wanted) == 1:
+            run = wanted[0][0]
+            run.attach(query(run.arch, seed=run.seed), self._max_epochs)
             return
+        runs = [run for run, _ in wanted]
+        curves = self._benchmark.query_many([run.arch for run in runs], [run.seed for run in runs])
         if len(curves) != len(runs):
             raise ProtocolError(
                 f"The benchmark {self._benchmark.info.name} broke its protocol in query_many: expected "
@@ -254,7 +259,6 @@ class Simulation:
         state = {
             "config": self._config(),
             "optimizer": self._optimizer.state_dict(),
-            "training_seeds": self._seeds.state_dict(),
             "time_s": self.time_s,
             "decision_s": self.decision_s,
             "ended": self.ended,
@@ -279,7 +283,7 @@ class Simulation:
         its optimizer.
         """
         try:
-            refuse_other_config(saved=dict(state["config"]), now=self._config())
+            refuse_other_config(saved=saved_config(state), now=self._config())
             self._restore(state)
         except ConfigError:
             raise
@@ -309,14 +313,17 @@ class Simulation:
         ConfigError for another benchmark or optimizer class than it was saved with.
         """
         state = read_state(path)
-        config = state.get("config")
-        names = Settings.__dataclass_fields__
-        if not isinstance(config, dict) or not names.keys() <= config.keys():
-            raise DataFileError(f"{path}: the state has no settings. Start the run anew.")
-        settings = {name: config[name] for name in names}
+        config = saved_config(state)
+        settings = {name: config[name] for name in Settings.__dataclass_fields__}
         simulation = cls(optimizer, benchmark, **settings, progress=progress)
         simulation.load_state_dict(state)
         return simulation
+
+    def _fresh_seeds(self) -> TrainingSeeds:
+        settings = self.settings
+        return TrainingSeeds(
+            seed=settings.seed, benchmark=self._benchmark, common_noise=settings.common_noise
+        )
 
     def _config(self) -> dict[str, Any]:
         return run_config(self.settings, self._optimizer, self._benchmark.info)
@@ -333,10 +340,12 @@ class Simulation:
         workers = Workers.from_rows(
             self.settings.workers, state["pending"], int(state["started"]), runs, space.parse
         )
-        seeds = TrainingSeeds(seed=self.settings.seed, benchmark=self._benchmark)
-        seeds.load_state_dict(state["training_seeds"])
+        seeds = self._fresh_seeds()
+        seeds.restore(run.arch for run in runs.values())
         time_s, decision_s, ended = float(state["time_s"]), float(state["decision_s"]), bool(state["ended"])
-        self._attach_curves(workers.in_training())
+        in_training = workers.in_training()
+        if in_training:
+            self._attach_curves(in_training)
         self._optimizer.load_state_dict(state["optimizer"])
 
         self._ledger, self._runs, self._workers, self._seeds = ledger, runs, workers, seeds

@@ -6,8 +6,15 @@ nascurve's own tests run them over everything that is registered; authors of plu
 from __future__ import annotations
 
 from nascurve.testing.benchmark import check_benchmark
+from nascurve.testing.callback import check_callback
 from nascurve.testing.extrapolator import check_extrapolator
 from nascurve.testing.optimizer import check_optimizer
 from nascurve.testing.search_space import check_search_space
 
-__all__ = ["check_benchmark", "check_extrapolator", "check_optimizer", "check_search_space"]
+__all__ = [
+    "check_benchmark",
+    "check_callback",
+    "check_extrapolator",
+    "check_optimizer",
+    "check_search_space",
+]

@@ -1,0 +1,1 @@
+"""Callbacks of a sweep: TensorBoard, MLflow, Weights & Biases, and those of plug-ins."""

@@ -1,0 +1,51 @@
+"""What a callback needs to know when a sweep goes on in another process."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nascurve.experiments.files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Memory:
+    """Values that JSON can hold, in a file in the folder of results; forgotten where no run is there yet, and
+    without a folder.
+
+    done: runs that were there before this session.
+    """
+
+    def __init__(self, folder: Path | None, name: str, *, done: int) -> None:
+        self._path = None if folder is None else folder / name
+        self.values: dict[str, Any] = self._read() if done else {}
+
+    def keep(self, **values: Any) -> None:
+        """Add values; they are on the disk when this returns. Raises DataFileError."""
+        self.values.update(values)
+        if self._path is not None:
+            text = json.dumps(self.values, indent=1, sort_keys=True)
+            write_atomically(self._path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+    def is_news(self, runs: pd.DataFrame) -> bool:
+        """Whether these results are others than those that `keep_results` was told of."""
+        return bool(self.values.get("results") != _checksum(runs))
+
+    def keep_results(self, runs: pd.DataFrame) -> None:
+        """Remember that these results were logged."""
+        self.keep(results=_checksum(runs))
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            values = json.loads(self._path.read_text(encoding="utf-8")) if self._path is not None else {}
+        except (OSError, ValueError):  # none, or damaged: then the tool gets new runs
+            return {}
+        return values if isinstance(values, dict) else {}
+
+
+def _checksum(runs: pd.DataFrame) -> int:
+    return zlib.crc32(runs.to_csv(index=False).encode())

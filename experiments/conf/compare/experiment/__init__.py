@@ -1,0 +1,1 @@
+"""Presets of whole comparisons, see `nascurve.experiments.experiment_presets`."""

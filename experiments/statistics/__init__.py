@@ -1,0 +1,1 @@
+"""Statistics of studies: what can be said about methods from runs over seeds and tasks."""
