@@ -45,8 +45,8 @@ class AnytimeCurves:
     values: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        everywhere = ~np.isnan(self.steps).any(axis=0)
-        begun = int(everywhere.argmax())
+        everywhere = np.asarray(~np.isnan(self.steps).any(axis=0))
+        begun = int(everywhere.argmax()) if len(everywhere) else 0
         part = slice(begun, None) if everywhere[begun:].all() else everywhere  # mostly a view, not a copy
         object.__setattr__(self, "times_s", self.changes_s[part])
         object.__setattr__(self, "values", self.steps[:, part])
@@ -110,7 +110,7 @@ class AnytimeCurves:
         """The order statistics that the bootstrap of a median converges to (Efron 1982, section 10.3)."""
         from scipy import stats
 
-        low, high = (int(rank) for rank in stats.binom.ppf(_LEVELS, len(self.seeds), 0.5))
+        low, high = np.asarray(stats.binom.ppf(_LEVELS, len(self.seeds), 0.5), dtype=np.int64).tolist()
         ordered = np.partition(self.values, (low, high), axis=0)
         return ordered[low], ordered[high]
 

@@ -114,7 +114,8 @@ class ExperimentPreset:
     def _describe(self, benchmark: Any, *, official: bool, budget: str) -> list[str]:
         lines = [f"experiment {self.name}: {self.about}", f"expect: {self.expect}"]
         if not official:
-            named = benchmark if isinstance(benchmark, str) else ", ".join(map(str, benchmark))
+            entries = benchmark if isinstance(benchmark, list) else [benchmark]
+            named = ", ".join(str(e.get("id") if isinstance(e, Mapping) else e) for e in entries)
             lines.append(
                 f"here: on {named}, not {self.settings['benchmark']}, so what was published need not hold"
             )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nascurve.errors import ConfigError
-from nascurve.experiments.curves import AnytimeCurves, Metric, Statistic, choose_metric, curves_by_method
+from nascurve.experiments.anytime_lines import AnytimeLine, anytime_lines, best_methods
+from nascurve.experiments.curves import MethodKey, Metric, Statistic, choose_metric
 from nascurve.experiments.methods import NO_LCE
 from nascurve.options import choice
 from nascurve.simulator.types import FloatArray
@@ -30,6 +31,7 @@ _WITHOUT = "0.45"
 # The first LCE of a comparison is solid, further ones get patterns of their own.
 _LCE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.2, 1, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)))
 _SIZES_IN = {"column": (3.5, 3.9), "page": (7.2, 3.7)}
+_LEGEND_ROWS = 22
 _Y_LABELS = {"regret": "true test regret (percentage points)", "test_error": "true test error (%)"}
 RC: Any = {
     "font.size": 8,
@@ -80,32 +82,37 @@ def draw_anytime(
 
     runs: rows of runs.parquet.  training_s: cost of a mean full training, marked on the time axis.
     Each curve starts when all seeds have an incumbent. Regret is on a log axis; a mean that falls to 0 (every
-    seed has found the best) leaves the figure at its lower edge. Raises ConfigError without any incumbent.
+    seed has found the best) leaves the figure at its lower edge. Of very many methods the best 40 are drawn,
+    and the title says so. Raises ConfigError without any incumbent.
     """
     from matplotlib import rc_context
 
     metric = choose_metric(runs)
-    curves = {key: curve for key, curve in curves_by_method(runs, metric).items() if len(curve.times_s)}
-    if not curves:
+    drawn = best_methods(runs, metric)
+    lines = anytime_lines(drawn, metric, settings.statistic)
+    if not lines:
         raise ConfigError(
             "There is nothing to draw: no run had an incumbent within its budget. Give a larger one."
         )
-    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in curves))
-    extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in curves) if lce != NO_LCE]
-    start_s = min(float(curve.times_s[0]) for curve in curves.values())
-    n_seeds = max(len(curve.seeds) for curve in curves.values())
+    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in lines))
+    extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in lines) if lce != NO_LCE]
+    start_s = min(float(line.times_s[0]) for line in lines.values())
+    n_seeds = max(line.n_seeds for line in lines.values())
     band = ", 95 % band" if n_seeds > 1 else ""
     of_seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}{band}"
+    if len(drawn) < len(runs):
+        n_methods = runs.groupby(["optimizer", "lce"]).ngroups
+        of_seeds = f"best {len(lines)} of {n_methods} methods, {of_seeds}"
     heading = title if settings.size == "column" else f"{title}: {of_seeds}"
     several = settings.panels == "optimizer" or (settings.panels == "auto" and len(extrapolators) > 3)
-    ways = [lce for lce in (*extrapolators, NO_LCE) if any(lce == other for _, other in curves)]
+    ways = [lce for lce in (*extrapolators, NO_LCE) if any(lce == other for _, other in lines)]
     with rc_context(RC):
         figure, panels = _panels(len(optimizers) if several else 1, settings)
         for axes in panels:
             _set_axes(
-                axes, curves, metric, settings, start_s=start_s, budget_s=budget_s, training_s=training_s
+                axes, lines, metric, settings, start_s=start_s, budget_s=budget_s, training_s=training_s
             )
-        for (optimizer, lce), curve in curves.items():
+        for (optimizer, lce), line in lines.items():
             number = optimizers.index(optimizer)
             plain = lce == NO_LCE
             if several:
@@ -115,7 +122,7 @@ def draw_anytime(
                 style = _DASHED if plain else _LCE_STYLES[extrapolators.index(lce) % len(_LCE_STYLES)]
             axes = panels[number if several else 0]
             look = _way_look(index, lce) if several else _look(index)
-            _draw_curve(axes, curve, settings, budget_s, look, (index + 0.5) / n, style, hollow=plain)
+            _draw_line(axes, line, settings, budget_s, look, (index + 0.5) / n, style, hollow=plain)
         if training_s is not None:
             for axes in panels:
                 _mark_training(axes, training_s, labelled=axes is panels[0])
@@ -167,7 +174,7 @@ def _label_outer(panels: Sequence[Axes], settings: FigureSettings) -> None:
 
 def _set_axes(
     axes: Axes,
-    curves: dict[tuple[str, str], AnytimeCurves],
+    lines: dict[MethodKey, AnytimeLine],
     metric: Metric,
     settings: FigureSettings,
     *,
@@ -190,7 +197,7 @@ def _set_axes(
     else:
         axes.set_xlim(0, budget_s)
     axes.set_yscale("log")
-    low, high = _y_limits(curves, settings)
+    low, high = _y_limits(list(lines.values()))
     axes.set_ylim(low, high)
     if high / low < 1000:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -202,19 +209,19 @@ def _set_axes(
         axes.spines[side].set_visible(False)
 
 
-def _y_limits(curves: dict[tuple[str, str], AnytimeCurves], settings: FigureSettings) -> tuple[float, float]:
+def _y_limits(lines: Sequence[AnytimeLine]) -> tuple[float, float]:
     """In points. A little more than the centres need; bands may be cut below, where a log axis has no end."""
-    centres = [curve.centre(settings.statistic) for curve in curves.values()]
-    highs = [curve.band(settings.statistic)[1].max() for curve in curves.values()]
+    centres = [line.centre for line in lines]
+    highs = [line.high.max() for line in lines]
     positive = np.concatenate([centre[centre > 0] for centre in centres])
     if not len(positive):  # every method has found the best from the start
         return 0.01, 1.0
     return 100 * float(positive.min()) / 1.6, 100 * max(*highs, float(positive.max())) * 1.15
 
 
-def _draw_curve(
+def _draw_line(
     axes: Axes,
-    curve: AnytimeCurves,
+    line: AnytimeLine,
     settings: FigureSettings,
     budget_s: float,
     look: tuple[str, str],
@@ -224,10 +231,10 @@ def _draw_curve(
     hollow: bool,
 ) -> None:
     colour, marker = look
-    times_s, centre = _until(budget_s, curve.times_s, curve.centre(settings.statistic))
+    times_s, centre = _until(budget_s, line.times_s, line.centre)
     floor = axes.get_ylim()[0]
-    if len(curve.seeds) > 1:
-        low, high = (_until(budget_s, curve.times_s, edge)[1] for edge in curve.band(settings.statistic))
+    if line.n_seeds > 1:
+        low, high = (_until(budget_s, line.times_s, edge)[1] for edge in (line.low, line.high))
         axes.fill_between(
             times_s,
             np.maximum(100 * low, floor / 10),
@@ -318,7 +325,10 @@ def _way_handle(index: int, lce: str) -> Line2D:
 def _add_legend(figure: Figure, handles: Sequence[Line2D], settings: FigureSettings) -> None:
     """Outside the axes, so that it covers no curve."""
     if settings.size == "page":
-        figure.legend(handles=handles, loc="outside right upper", frameon=False, handlelength=4)
+        columns = math.ceil(len(handles) / _LEGEND_ROWS)
+        figure.legend(
+            handles=handles, loc="outside right upper", ncols=columns, frameon=False, handlelength=4
+        )
     else:
         columns = 2 if len(handles) > 2 else len(handles)
         figure.legend(
@@ -344,7 +354,8 @@ def _style_handle(label: str, style: Any, *, hollow: bool) -> Line2D:
 
 
 def _look(index: int) -> tuple[str, str]:
-    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+    """Once the colours are used up they come again with other markers."""
+    return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
 def _way_look(index: int, lce: str) -> tuple[str, str]:

@@ -1,10 +1,10 @@
-"""Plain text tables for the terminal."""
+"""Tables as text: of a summary, and of any frame, for the terminal or in Markdown."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nascurve.experiments.methods import NO_LCE
 
@@ -22,6 +22,19 @@ _COMPARISON_NOTE = (
     "with [95 %; 0 = not reached]; '< x': not reached within the budget. p: paired Wilcoxon test against\n"
     "the optimizer without LCE, Holm-corrected over all rows."
 )
+_UNEQUAL_NOTE = (
+    "The methods have unequal numbers of seeds ({low} to {high}): means are over each method's own,\n"
+    "comparisons over the seeds that both have."
+)
+_FLUSH_LEFT = ("optimizer", "lce", "final regret (pp)", "final test error (pp)", "speed-up")
+
+
+class Cells(NamedTuple):
+    """A table as text.  right: columns that are set flush right."""
+
+    header: list[str]
+    rows: list[list[str]]
+    right: list[int]
 
 
 def format_table(
@@ -44,39 +57,77 @@ def format_table(
 
 def format_summary(summary: pd.DataFrame) -> str:
     """The table of `nascurve compare`, with what its columns mean."""
+    cells = summary_cells(summary)
+    return "\n".join([format_table(cells.header, cells.rows, right=cells.right), "", *summary_notes(summary)])
+
+
+def summary_cells(summary: pd.DataFrame) -> Cells:
+    """The cells of that table, one row a method; with the columns n_failed and n_missing, where they are."""
     metric = str(summary["metric"].iloc[0])
-    compared = bool((summary["lce"] != NO_LCE).any() and (summary["lce"] == NO_LCE).any())
-    header = ["optimizer", "lce", "seeds", f"final {metric.replace('_', ' ')} (pp)", "median", "test acc (%)"]
+    header = ["optimizer", "lce", "seeds"]
+    counts = [name for name in ("n_failed", "n_missing") if name in summary]
+    header += [name.removeprefix("n_") for name in counts]
+    header += [f"final {metric.replace('_', ' ')} (pp)", "median", "test acc (%)"]
+    compared, has_totals = _is_compared(summary), "evaluations_mean" in summary
     header += ["speed-up", "p (Holm)"] if compared else []
-    has_totals = "evaluations_mean" in summary
     header += ["evaluations"] if has_totals else []
     rows = []
     for row in summary.to_dict("records"):
-        low, high = row["final_regret_ci_low"], row["final_regret_ci_high"]
-        centre, median = row["final_regret_mean"], row["final_regret_median"]
-        if metric != "regret":
-            low, high = 1 - row["final_test_acc_ci_high"], 1 - row["final_test_acc_ci_low"]
-            centre, median = 1 - row["final_test_acc_mean"], math.nan
-        cells = [
-            str(row["optimizer"]),
-            str(row["lce"]),
-            str(row["n_seeds"]),
-            _points(centre) + _interval(_points(low), _points(high), low),
-            _points(median),
-            _points(row["final_test_acc_mean"]),
-        ]
+        cells = [str(row["optimizer"]), str(row["lce"]), str(row["n_seeds"])]
+        cells += [str(row[name]) for name in counts]
+        cells += [final_cell(row), _points(row["final_regret_median"]), _points(row["final_test_acc_mean"])]
         cells += [_speed_up(row), p_value(row["p_value_holm"])] if compared else []
         cells += [_number(row["evaluations_mean"], ".0f")] if has_totals else []
         rows.append(cells)
-    text = format_table(header, rows, right=[2, 4, 5, *range(7, len(header))])
-    notes = [_NOTES[metric]] + ([_COMPARISON_NOTE] if compared else [])
+    right = [place for place, name in enumerate(header) if name not in _FLUSH_LEFT]
+    return Cells(header, rows, right)
+
+
+def final_cell(row: Mapping[Any, Any]) -> str:
+    """The final regret of a row of the summary in points, or the final test error, with its interval."""
+    low, high = row["final_regret_ci_low"], row["final_regret_ci_high"]
+    centre = row["final_regret_mean"]
+    if row["metric"] != "regret":
+        low, high = 1 - row["final_test_acc_ci_high"], 1 - row["final_test_acc_ci_low"]
+        centre = 1 - row["final_test_acc_mean"]
+    return _points(centre) + _interval(_points(low), _points(high), low)
+
+
+def summary_notes(summary: pd.DataFrame) -> list[str]:
+    """What the columns mean, and which runs are not in them."""
+    notes = [_NOTES[str(summary["metric"].iloc[0])]]
+    notes += [_COMPARISON_NOTE] if _is_compared(summary) else []
+    low, high = summary["n_seeds"].min(), summary["n_seeds"].max()
+    if low < high:
+        notes.append(_UNEQUAL_NOTE.format(low=low, high=high))
     without = summary[summary["n_without_incumbent"] > 0]
     for row in without.to_dict("records"):
         notes.append(
             f"{row['optimizer']}, {row['lce']}: {row['n_without_incumbent']} of {row['n_seeds']} runs "
             "finished no full training within the budget; the row is about the others."
         )
-    return "\n".join([text, "", *notes])
+    return notes
+
+
+def _is_compared(summary: pd.DataFrame) -> bool:
+    return bool((summary["lce"] != NO_LCE).any() and (summary["lce"] == NO_LCE).any())
+
+
+def frame_cells(frame: pd.DataFrame) -> Cells:
+    """Of any frame: numbers with four significant digits, p-values as in the summary, "-" for no value."""
+    header = [str(name).replace("_", " ") for name in frame.columns]
+    rows = [[_value(str(name), value) for name, value in row.items()] for row in frame.to_dict("records")]
+    numeric = frame.select_dtypes("number").columns
+    return Cells(header, rows, [place for place, name in enumerate(frame.columns) if name in numeric])
+
+
+def _value(column: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    is_p = column == "p" or column.startswith("p_")
+    return p_value(value) if is_p else _number(value, ".4g")
 
 
 def _points(value: float) -> str:
@@ -91,7 +142,7 @@ def _interval(low: str, high: str, value: float) -> str:
     return "" if math.isnan(value) else f" [{low}, {high}]"
 
 
-def _speed_up(row: dict[Any, Any]) -> str:
+def _speed_up(row: Mapping[Any, Any]) -> str:
     interval = _interval(
         _number(row["speedup_ci_low"], ".2f"), _number(row["speedup_ci_high"], ".2f"), row["speedup_ci_low"]
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nascurve.experiments.curves import AnytimeCurves, Statistic, choose_metric, curves_by_method
-from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.report.looks import method_looks
+from nascurve.experiments.report.looks import svg_looks
 from nascurve.experiments.report.thinning import MAX_POINTS, thin
 from nascurve.simulator.types import FloatArray
 
@@ -18,7 +16,10 @@ if TYPE_CHECKING:
 
 _STATISTICS: tuple[Statistic, ...] = ("mean", "median")
 _DIGITS = 5
-_Y_LABELS = {"regret": "true test regret (percentage points)", "test_error": "true test error (%)"}
+_Y_LABELS = {
+    "regret": "{statistic} true test regret (percentage points)",
+    "test_error": "{statistic} true test error (%)",
+}
 
 
 def anytime_payload(results: Results) -> dict[str, Any]:
@@ -48,19 +49,12 @@ def anytime_payload(results: Results) -> dict[str, Any]:
         "training_s": reference.get("mean_training_s"),
         "y_label": _Y_LABELS[metric],
         "methods": [
-            {"name": method_name(key), **asdict(look)}
-            for key, look in zip(results.methods, method_looks(results.methods), strict=True)
+            {"name": name, **look} for name, look in svg_looks(results.methods).items()
         ],
         "n_seeds": [len(curves[key].seeds) if key in curves else 0 for key in results.methods],
         "curves": by_statistic,
         "tolerance": worst,
     }
-
-
-def method_name(key: tuple[str, str]) -> str:
-    """As the text of tables and legends: `re` without LCE, `re + last_value` with it."""
-    optimizer, lce = key
-    return optimizer if lce == NO_LCE else f"{optimizer} + {lce}"
 
 
 def _thinned(curve: AnytimeCurves, statistic: Statistic) -> tuple[dict[str, FloatArray], float]:

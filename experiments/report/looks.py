@@ -1,13 +1,12 @@
-"""How the methods of a task are told apart: by colour, by marker and by dash, each enough for a few."""
+"""How methods are told apart in the interactive charts: as in the figures, put into the words of SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from nascurve.experiments.curves import MethodKey
-from nascurve.experiments.figure import COLOURS, MARKERS
-from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.statistics.looks import method_looks
 
 _SHAPES = {
     "o": "circle",
@@ -18,36 +17,26 @@ _SHAPES = {
     "P": "plus",
     "X": "cross",
 }
-_WITHOUT = "7 4"
-_DASHES = ("", "9 3 2 3", "2 2.5", "9 3 2 3 2 3", "14 4", "5 2 2 2 2 2")
-"""SVG dash arrays of the LCE entries; the first is solid."""
+_PIXELS = 2.0
+"""Of a dash of length 1: matplotlib counts in line widths."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """colour: of Okabe and Ito's palette.  shape: of the markers.  dash: an SVG dash array, empty for solid.
-    hollow: markers without a filling, as of all methods without LCE."""
-
-    colour: str
-    shape: str
-    dash: str
-    hollow: bool
-
-
-def method_looks(methods: Sequence[MethodKey]) -> list[Look]:
-    """As in the static figure: an optimizer has a colour and a marker, an LCE entry a dash. From the eighth
-    optimizer on colours come again, with other markers."""
-    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in methods))
-    entries = [lce for lce in dict.fromkeys(lce for _, lce in methods) if lce != NO_LCE]
-    return [_look(optimizers.index(optimizer), lce, entries) for optimizer, lce in methods]
+def svg_looks(methods: Sequence[MethodKey]) -> dict[str, dict[str, Any]]:
+    """By method name. colour: of Okabe and Ito's palette.  shape: of the markers.  dash: an SVG dash array,
+    empty for solid.  hollow: markers without a filling."""
+    return {
+        name: {
+            "colour": look.colour,
+            "shape": _SHAPES[look.marker],
+            "dash": _dash_array(look.style),
+            "hollow": look.hollow,
+        }
+        for name, look in method_looks(methods).items()
+    }
 
 
-def _look(index: int, lce: str, entries: Sequence[str]) -> Look:
-    again = index // len(COLOURS)
-    plain = lce == NO_LCE
-    return Look(
-        colour=COLOURS[index % len(COLOURS)],
-        shape=_SHAPES[MARKERS[(index + again) % len(MARKERS)]],
-        dash=_WITHOUT if plain else _DASHES[entries.index(lce) % len(_DASHES)],
-        hollow=plain,
-    )
+def _dash_array(style: Any) -> str:
+    if style == "-":
+        return ""
+    _, lengths = style
+    return " ".join(f"{_PIXELS * length:g}" for length in lengths)

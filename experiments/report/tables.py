@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nascurve.experiments.latex_table import latex_table
 from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.table import p_value
 
@@ -28,15 +29,24 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTable:
     """id: of the element and of the files, so without spaces.  note: what the columns mean.
-    csv, latex: the files' texts."""
+    csv: the text of that file."""
 
     id: str
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     csv: str
-    latex: str
     note: str = ""
+
+    @property
+    def latex(self) -> str:
+        """A booktabs table of the cells as they are shown."""
+        return latex_table(
+            list(self.header),
+            [[cell.text for cell in row] for row in self.rows],
+            caption=self.caption,
+            label=f"tab:{self.id}",
+        )
 
     def to_html(self) -> Markup:
         """The table in a box of its own that scrolls sideways where the page is narrow."""
@@ -100,7 +110,11 @@ def download_link(file_name: str, media_type: str, content: bytes, label: str) -
 
 
 def frame_table(
-    frame: pd.DataFrame, *, id: str, caption: str, latex: str, note: str = ""  # noqa: A002
+    frame: pd.DataFrame,
+    *,
+    id: str,  # noqa: A002
+    caption: str,
+    note: str = "",
 ) -> ReportTable:
     """A table of any frame: numbers with four significant digits, p-values as in the printed tables."""
     header = [_heading(str(name)) for name in frame.columns]
@@ -113,7 +127,6 @@ def frame_table(
         header=header,
         rows=rows,
         csv=frame.to_csv(index=False, lineterminator="\n"),
-        latex=latex,
         note=note,
     )
 
@@ -138,8 +151,10 @@ def _heading(column: str) -> str:
 
 
 def _cell(cell: Cell, is_number: bool) -> Markup:
-    key = None if cell.key is None or str(cell.key) == cell.text else repr(cell.key).strip("'")
-    missing = cell.key is None
     return tag(
-        "td", cell.text, class_="number" if is_number else None, data_key=key, data_missing=missing or None
+        "td",
+        cell.text,
+        class_="number" if is_number else None,
+        data_key=repr(cell.key) if isinstance(cell.key, float) else None,
+        data_missing=cell.key is None,
     )

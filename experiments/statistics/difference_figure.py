@@ -37,20 +37,22 @@ def draw_critical_differences(scores: Scores) -> Figure:
     k = len(scores.methods)
     figure = new_figure(PAGE_IN, 1.3 + 0.16 * k)
     axes = figure.add_subplot()
-    critical_difference_diagram(
+    drawn = critical_difference_diagram(
         dict(zip(table["method"], table["rank"], strict=True)),
         matrix,
         alpha=ALPHA,
         ax=axes,
         label_fmt_left="{label} ({rank:.2f})",
         label_fmt_right="({rank:.2f}) {label}",
-        label_props={"fontsize": 7.5, "color": "black"},
+        label_props={"fontsize": 7.5},
         elbow_props={"linewidth": 0.9},
         crossbar_props={"color": "0.25", "linewidth": 2.2},
         marker_props={"s": 14},
         color_palette={name: look.colour for name, look in found.items()},
         text_h_margin=0.02 * max(k - 1, 1),
     )
+    for label in drawn["labels"]:
+        label.set_color("black")  # the paler colours are hard to read as text
     said = "" if k < 3 else f"; Friedman p {_p(omnibus)}"
     axes.set_title(
         f"average rank, {scores.title}; bars: no difference (Wilcoxon, Holm, {ALPHA:g}){said}", pad=14

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_DARK = 0.62  # above it white digits are easier to read
+_DARK = 0.68  # above it white digits are easier to read
 
 
 @styled

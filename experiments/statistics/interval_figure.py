@@ -21,7 +21,7 @@ def draw_intervals(table: pd.DataFrame, scores: Scores) -> Figure:
     found = looks(scores.study)
     k = len(table)
     figure = new_figure(PAGE_IN, 0.9 + 0.2 * k)
-    panels = figure.subplots(1, len(_PANELS), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(_PANELS), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (column, title) in zip(panels, _PANELS.items(), strict=True):
         for place, row in enumerate(table.to_dict("records")):
             look = found[row["method"]]

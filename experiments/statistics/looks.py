@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nascurve.experiments.curves import MethodKey
 from nascurve.experiments.figure import COLOURS, MARKERS
 from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.statistics.study import PairedStudy
+from nascurve.experiments.statistics.study import PairedStudy, method_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,20 +37,27 @@ class Look:
 
 
 def looks(study: PairedStudy) -> dict[str, Look]:
-    """By method, as in the anytime figure: an optimizer has a colour and a marker, its lines are dashed and
-    its markers hollow without LCE, and solid or dotted, with full markers, with LCE. With more LCE entries
+    """Of the methods of a study, by name."""
+    return method_looks(study.keys)
+
+
+def method_looks(keys: Sequence[MethodKey]) -> dict[str, Look]:
+    """By method name, as in the anytime figure: an optimizer has a colour and a marker, its lines are dashed
+    and its markers hollow without LCE, and solid or dotted, with full markers, with LCE. With more LCE entries
     than there are patterns, every method has a colour and marker of its own instead."""
-    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in study.keys))
-    extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in study.keys) if lce != NO_LCE]
+    optimizers = list(dict.fromkeys(optimizer for optimizer, _ in keys))
+    extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in keys) if lce != NO_LCE]
     by_optimizer = len(extrapolators) <= len(_STYLES)
     found = {}
-    for place, (name, (optimizer, lce)) in enumerate(zip(study.methods, study.keys, strict=True)):
+    for place, key in enumerate(keys):
+        optimizer, lce = key
         n = optimizers.index(optimizer) if by_optimizer else place
         # More of them than colours: the markers are shifted, so that the pair is new.
         marker = MARKERS[(n + n // len(COLOURS)) % len(MARKERS)]
         plain = lce == NO_LCE
         style = DASHED if plain else _STYLES[extrapolators.index(lce) if by_optimizer else 0]
-        found[name] = Look(colour=COLOURS[n % len(COLOURS)], marker=marker, style=style, hollow=plain)
+        colour = COLOURS[n % len(COLOURS)]
+        found[method_name(key)] = Look(colour=colour, marker=marker, style=style, hollow=plain)
     return found
 
 

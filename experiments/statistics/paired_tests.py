@@ -23,9 +23,9 @@ MIN_TEST_SEEDS = 6
 def reference_tests(scores: Scores) -> pd.DataFrame:
     """Each method against the reference, task by task: one row a task and method; Holm over all rows.
 
-    Columns: `task`, `method`, `reference`, `seeds`, `difference` (method minus reference, mean over seeds,
+    Columns: `task`, `method`, `reference`, `pairs`, `difference` (method minus reference, mean over seeds,
     percentage points, or share of the budget for scores of time; negative: the method is better) with
-    `_ci_low`, `_ci_high`, `better`, `equal` (shares of the seeds), `p_value`, `p_value_holm`.
+    `_ci_low`, `_ci_high`, `better`, `equal` (shares of the pairs), `p_value`, `p_value_holm`.
     Raises ConfigError with fewer than `MIN_TEST_SEEDS` seeds, or fewer than two methods.
     """
     _require(scores)
@@ -84,7 +84,7 @@ def _row(method: str, reference: str, differences: FloatArray) -> dict[str, obje
     return {
         "method": method,
         "reference": reference,
-        "seeds": len(differences),
+        "pairs": differences.size,
         "difference": float(differences.mean()),
         "difference_ci_low": float(low),
         "difference_ci_high": float(high),

@@ -135,11 +135,11 @@ def _paired_task(
         ]
         said = (
             f"{title}: of {len(every)} seeds all methods have {len(common)} "
-            f"(fewer have, through runs that failed, are missing or found nothing: {', '.join(lacking)})"
+            f"(runs failed, are missing or found nothing; there are {', '.join(lacking)})"
         )
         if len(common) < min_seeds:
             raise ConfigError(
-                f"{said}; expected at least {min_seeds}. Finish the runs, or leave out methods that lack them."
+                f"{said}; expected at least {min_seeds}. Finish the runs, or leave methods out."
             )
         notes.append(f"{said}; the statistics are about these.")
     elif len(common) < min_seeds:

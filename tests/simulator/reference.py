@@ -38,10 +38,11 @@ def run_reference(
     seed: int = 0,
     workers: int = 1,
     resume: bool = True,
+    common_noise: bool = True,
 ) -> list[Job]:
     """The evaluations that count, in order."""
     info = benchmark.info
-    seeds = TrainingSeeds(seed=seed, benchmark=benchmark)
+    seeds = TrainingSeeds(seed=seed, benchmark=benchmark, common_noise=common_noise)
     optimizer.begin(
         Problem(
             space=benchmark.space,

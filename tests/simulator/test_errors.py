@@ -35,6 +35,7 @@ from .fakes import Number, NumberBenchmark, Scripted, full, make_benchmark, with
         ({"budget_s": 1, "seed": 0.5}, "seed.*got 0.5"),
         ({"budget_s": 1, "resume": "no"}, "resume: expected true or false, got 'no'"),
         ({"budget_s": 1, "charge_decisions": 1}, "charge_decisions.*got 1"),
+        ({"budget_s": 1, "common_noise": "yes"}, "common_noise: expected true or false, got 'yes'"),
     ],
 )
 def test_settings_out_of_range(options: dict[str, Any], message: str) -> None:

@@ -35,7 +35,12 @@ def assert_same(one: RunResult, other: RunResult) -> None:
 
 
 options = st.fixed_dictionaries(
-    {"seed": st.integers(0, 99), "workers": st.integers(1, 5), "resume": st.booleans()},
+    {
+        "seed": st.integers(0, 99),
+        "workers": st.integers(1, 5),
+        "resume": st.booleans(),
+        "common_noise": st.booleans(),
+    },
     optional={"budget_s": st.integers(4, 400).map(lambda ticks: ticks / 4)},
 ).flatmap(
     lambda given: st.sampled_from(
@@ -188,10 +193,8 @@ def test_bytes_that_are_no_text_and_a_missing_file(saved: Path, tmp_path: Path) 
         Simulation.load(tmp_path, wanderer(benchmark), benchmark)
 
 
-@pytest.mark.parametrize(
-    "key", ["optimizer", "evaluations", "pending", "training_seeds", "time_s", "started"]
-)
-@pytest.mark.parametrize("value", ["absent", "nonsense", [[1]], {"drawn": -1}, None])
+@pytest.mark.parametrize("key", ["config", "optimizer", "evaluations", "pending", "time_s", "started"])
+@pytest.mark.parametrize("value", ["absent", "nonsense", [[1]], {"budget_s": 40.0}, None])
 def test_a_state_with_a_bad_part_is_one_clear_error_and_changes_nothing(key: str, value: Any) -> None:
     benchmark = make_benchmark(0)
     source = Simulation(wanderer(benchmark), benchmark, budget_s=40.0, workers=2)

@@ -1,4 +1,4 @@
-"""Sections 1 to 5 and 7 of the semantics, each against the slow reference or an invariant."""
+"""Sections 1 to 5 of the semantics, each against the slow reference or an invariant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from nascurve.simulator import simulation as simulation_module
 from nascurve.simulator.simulate import simulate
-from nascurve.simulator.training_seeds import TrainingSeeds
 from nascurve.simulator.types import Trial
 
 from .fakes import Number, Scripted, full, make_benchmark, wanderer, with_curve
@@ -35,14 +34,21 @@ kinds_of_fidelities = st.sampled_from(
 )
 
 
-@given(seed=seeds, limit=limits, workers=st.integers(1, 6), resume=st.booleans(), kind=kinds_of_fidelities)
+@given(
+    seed=seeds,
+    limit=limits,
+    workers=st.integers(1, 6),
+    resume=st.booleans(),
+    common_noise=st.booleans(),
+    kind=kinds_of_fidelities,
+)
 @settings(max_examples=200, deadline=None)
 def test_every_evaluation_is_that_of_the_reference(
-    seed: int, limit: dict[str, Any], workers: int, resume: bool, kind: dict[str, Any]
+    seed: int, limit: dict[str, Any], workers: int, resume: bool, common_noise: bool, kind: dict[str, Any]
 ) -> None:
     benchmark = make_benchmark(seed, **kind)
     ours, theirs = wanderer(benchmark, seed), wanderer(benchmark, seed)
-    options = {"seed": seed, "workers": workers, "resume": resume, **limit}
+    options = {"seed": seed, "workers": workers, "resume": resume, "common_noise": common_noise, **limit}
     result = simulate(ours, benchmark, **options)
     expected = run_reference(theirs, benchmark, **options)
 
@@ -349,50 +355,3 @@ def test_idle_workers_start_at_the_moment_the_optimizer_gives_them_work() -> Non
         (1, 0, 6.0),
         (2, 1, 6.0),
     ]
-
-
-# 7. Training seeds come from the run's own generator.
-
-
-@given(seed=seeds, n_seeds=st.integers(1, 5))
-@quick
-def test_training_seeds_depend_on_the_run_seed_alone(seed: int, n_seeds: int) -> None:
-    benchmark = make_benchmark(1, n_seeds=n_seeds)
-    drawn = []
-    for optimizer_seed in (1, 2):
-        optimizer = wanderer(benchmark, optimizer_seed, full_only=True)
-        result = simulate(optimizer, benchmark, max_evaluations=20, seed=seed)
-        drawn.append([record.training_seed for record in result.evaluations])
-    assert drawn[0] == drawn[1]
-    assert set(drawn[0]) <= set(range(n_seeds))
-
-
-def test_training_seeds_are_uniform_and_independent_of_an_optimizer_with_the_same_seed() -> None:
-    benchmark = make_benchmark(0, n_seeds=3)
-    source = TrainingSeeds(seed=7, benchmark=benchmark)
-    drawn = np.array([source.draw(Trial(id=i, arch=Number(0))) for i in range(6_000)])
-    counts = np.bincount(drawn, minlength=3)
-    assert np.all(np.abs(counts - 2_000) < 200)  # more than five standard deviations
-    optimizers_own = np.random.default_rng(7).integers(3, size=6_000)
-    assert abs(np.mean(drawn == optimizers_own) - 1 / 3) < 0.04
-    other = TrainingSeeds(seed=8, benchmark=benchmark)
-    assert [other.draw(Trial(id=i, arch=Number(0))) for i in range(50)] != drawn[:50].tolist()
-
-
-def test_an_architecture_with_more_training_runs_is_simulated_with_all_of_them() -> None:
-    benchmark = make_benchmark(0, n_seeds=3)
-    benchmark.training_runs = lambda arch: 1 if arch.value == 2 else 3  # type: ignore[attr-defined]
-    result = simulate(Scripted(full(benchmark, [2, 4] * 30)), benchmark, max_evaluations=60)
-    seen = {
-        value: {r.training_seed for r in result.evaluations if r.arch == Number(value)} for value in (2, 4)
-    }
-    assert seen == {2: {0}, 4: {0, 1, 2}}
-
-
-def test_the_same_architecture_asked_twice_may_get_another_training_seed() -> None:
-    benchmark = make_benchmark(0, n_seeds=3)
-    result = simulate(Scripted(full(benchmark, [4] * 30)), benchmark, max_evaluations=30)
-    assert {record.training_seed for record in result.evaluations} == {0, 1, 2}
-    assert {record.val_acc for record in result.evaluations} == {
-        benchmark.query(Number(4), seed=s).val_acc[-1] for s in range(3)
-    }

@@ -143,7 +143,7 @@ export class ReplayView {
 
   #mark(one, x, y) {
     const complete = one.epochs === this.run.data.max_epochs;
-    const place = one.val === null ? y.start : y.at(one.val / 100);
+    const place = one.val === null ? y.start : Math.min(y.start, y.at(one.val / 100));
     const node = complete
       ? marker(one.isIncumbent ? "diamond" : "circle", one.isIncumbent ? BEST : COMPLETE, !one.isIncumbent, x.at(one.end), place, one.isIncumbent ? 5 : 3)
       : marker("triangle", PART, true, x.at(one.end), place, 3);

@@ -135,7 +135,7 @@ export class StepChart {
     const label = this.data.y_label.replace("{statistic}", this.statistic);
     const training = this.data.training_s;
     const inside = drawFrame(this.svg, x, y, {
-      xLabel: "simulated time (s)",
+      xLabel: this.data.x_label,
       yLabel: label,
       marks: training ? [{ at: training, label: `one full training (${plainNumber(training, 3)} s)` }] : [],
     });

@@ -1,0 +1,105 @@
+"""The section of one task: its anytime chart, its summary, and one search in detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nascurve.experiments.comparison_result import draw_results
+from nascurve.experiments.figure import FigureSettings
+from nascurve.experiments.report.anytime import anytime_payload
+from nascurve.experiments.report.figures import figure_links
+from nascurve.experiments.report.heading import task_facts
+from nascurve.experiments.report.markup import Markup, join, json_block, tag
+from nascurve.experiments.report.replay import Replay, replay_methods
+from nascurve.experiments.report.replay_payload import packed, replay_payload
+from nascurve.experiments.report.summary_table import summary_table
+from nascurve.experiments.statistics.study import method_name
+
+if TYPE_CHECKING:
+    from nascurve.experiments.results import Results
+
+
+def task_section(results: Results, *, id: str, replay_seed: int | None) -> Markup:  # noqa: A002
+    """Everything about one task. replay_seed: None leaves the searches in detail out."""
+    return tag(
+        "section",
+        tag("h2", results.title, id=f"{id}-title"),
+        task_facts(results),
+        _anytime(results, id),
+        tag("h3", "Summary"),
+        summary_table(results, id=f"{id}-summary").to_html(),
+        tag("h3", "One search in detail"),
+        _search(results, id, replay_seed),
+        id=id,
+        aria_labelledby=f"{id}-title",
+    )
+
+
+def _anytime(results: Results, id: str) -> Markup:  # noqa: A002
+    title = f"Anytime curves of {results.title}"
+    data = anytime_payload(results)
+    if not any(any(drawn) for drawn in data["curves"].values()):
+        return join(
+            tag("h3", "Anytime curves"),
+            tag("p", "No run had an incumbent within its budget, so there is nothing to draw."),
+        )
+    file_name = f"{id}-anytime"
+    data |= {"title": title, "file_name": file_name, "x_label": "simulated time (s)"}
+    most, fewest = max(data["n_seeds"]), min(data["n_seeds"])
+    seeds = f"{most} seeds" if most == fewest else f"{fewest} to {most} seeds"
+    return join(
+        tag("h3", "Anytime curves"),
+        chart_box(data, id=f"{id}-chart", caption=_caption(seeds, data["tolerance"])),
+        figure_links(
+            draw_results(results.runs, results.config, FigureSettings()), id=file_name, caption=title
+        ),
+    )
+
+
+def _caption(seeds: str, tolerance: float) -> str:
+    text = (
+        f"What the incumbent is worth against simulated time, over {seeds}; bands are 95 % bootstrap "
+        "intervals. A curve begins when all its seeds have an incumbent. Dashed lines with hollow markers are "
+        "without LCE. The files below hold the figure of nascurve plot."
+    )
+    if tolerance:
+        text += (
+            f" Curves are thinned to at most 400 steps: no value is off by more than {100 * tolerance:.2g} % of "
+            "itself."
+        )
+    return text
+
+
+def chart_box(data: dict[str, Any], *, id: str, caption: str) -> Markup:  # noqa: A002
+    """Where the page's scripts draw an interactive chart, with the chart's data."""
+    return tag(
+        "figure",
+        tag("div", tag("noscript", "This chart needs JavaScript; the files below do not."), data_chart=id),
+        tag("figcaption", caption),
+        json_block(id, data),
+    )
+
+
+def _search(results: Results, id: str, seed: int | None) -> Markup:  # noqa: A002
+    if seed is None:
+        return tag("p", "Left out, as replay_seed=none asks for.")
+    replays = replay_methods(results, seed)
+    reasons = {replay.absent for replay in replays}
+    if len(reasons) == 1 and "" not in reasons:
+        return tag("p", f"Not there: the searches could not be simulated again. {reasons.pop()}")
+    n_workers = int(results.config["experiment"]["run"]["workers"])
+    methods = [
+        {"name": method_name(key), **_entry(replay, n_workers)}
+        for key, replay in zip(results.methods, replays, strict=True)
+    ]
+    data = {"budget_s": float(results.config["experiment"]["run"]["budget_s"]), "methods": methods}
+    return join(
+        tag("div", tag("noscript", "The replay needs JavaScript."), data_search=f"{id}-search"),
+        json_block(f"{id}-search", data),
+    )
+
+
+def _entry(replay: Replay, n_workers: int) -> dict[str, str]:
+    if replay.absent:
+        return {"absent": replay.absent}
+    return {"packed": packed(replay_payload(replay, n_workers=n_workers))}

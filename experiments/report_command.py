@@ -1,0 +1,85 @@
+"""`nascurve report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nascurve.errors import did_you_mean
+from nascurve.experiments.usage import UsageError
+
+HELP = """\
+usage: nascurve report DIR [--out FILE] [OPTION=VALUE ...]
+
+Write one HTML file about an experiment of `nascurve compare` or `nascurve run -m` (of a comparison on several
+benchmarks: the folder that holds them all): anytime curves to zoom, tables to sort, ranks over time, tests, a
+replay of one search of every method with its learning curves, failed runs, configuration. It opens without a
+network.
+
+options (defaults):
+  --out FILE, out=FILE (DIR/report.html)
+  replay_seed=N|none            seed of the searches that are simulated again, to be replayed (the first one)
+"""
+_OPTIONS = ("out", "replay_seed")
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; raises UsageError, NascurveError."""
+    if {"-h", "--help"} & set(argv):
+        print(HELP, end="")
+        return 0
+    folder, options = _read(argv)
+    return _report(folder, options)
+
+
+def _read(argv: list[str]) -> tuple[Path, dict[str, str]]:
+    folders: list[str] = []
+    options: dict[str, str] = {}
+    args = iter(argv)
+    for arg in args:
+        name, separator, value = arg.removeprefix("--").partition("=")
+        if arg == "--out":
+            name, separator, value = "out", "=", next(args, "")
+        if arg.startswith("-") and name != "out":
+            raise UsageError(f"report: unknown flag {arg!r}. Expected --out FILE, or {' or '.join(_OPTIONS)}=…")
+        if separator and name.isidentifier():
+            if name not in _OPTIONS:
+                raise UsageError(f"report: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")
+            if not value:
+                raise UsageError(f"report: {name}: expected a value, got none. Example: --out my.html")
+            options[name] = value
+        else:
+            folders.append(arg)
+    if len(folders) != 1:
+        got = f"got {len(folders)}: {', '.join(folders)}" if folders else "got none"
+        raise UsageError(
+            f"report: expected one folder of results, {got}. Example: nascurve report results/compare"
+        )
+    return Path(folders[0]), options
+
+
+def _report(folder: Path, options: dict[str, str]) -> int:
+    from nascurve.experiments.files import clear_write_errors, write_atomically
+    from nascurve.experiments.report.build import build_report
+    from nascurve.experiments.results import Results, read_study
+
+    study = read_study(folder)
+    first: Results = next(iter(study.values()))
+    seed = _seed(options.get("replay_seed"), int(first.config["experiment"]["seeds"][0]))
+    text = build_report(study, replay_seed=seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    target = Path(options.get("out", folder / "report.html"))
+    with clear_write_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))
+    print(f"Written: {target} ({len(text.encode()) / 1e6:.1f} MB). Open it in a browser.")
+    return 0
+
+
+def _seed(given: str | None, default: int) -> int | None:
+    if given is None:
+        return default
+    if given == "none":
+        return None
+    if not given.isdecimal():
+        raise UsageError(f"report: replay_seed: expected a seed such as 0, or none, got {given!r}.")
+    return int(given)
