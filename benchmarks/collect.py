@@ -3,6 +3,7 @@ moment."""
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,10 @@ from nascurve.locks import exclusive
 from nascurve.processes import available_cores, worker_pool
 
 _SETTINGS = "collection.json"
+ShardJob = tuple[tuple[Network, ...], int]
+"""Networks, and the seed to train them with."""
+Trainer = Callable[[Task, Sequence[ShardJob], Path, Callable[[int], None]], None]
+"""Trains shards and writes them into a folder; called with each shard's number of runs."""
 
 
 def collection_settings(task: Task, data_checksum: str) -> dict[str, Any]:
@@ -67,6 +72,7 @@ def collect(
     processes: int | None = None,
     device: str = "cpu",
     shard_size: int = 16,
+    trainer: Trainer | None = None,
     on_start: Callable[[int, int], None] = lambda total, done: None,
     on_shard: Callable[[int], None] = lambda runs: None,
 ) -> int:
@@ -78,8 +84,9 @@ def collect(
 
     Networks and seeds that come twice are trained once. processes: workers, one thread each; all cores by
     default (one for a GPU). device: "cpu", or a torch device such as "cuda" (packs of `shard_size` networks
-    then train as one). on_start(total, done): number of runs wanted, and of those found; on_shard(runs):
-    called after every shard written.
+    then train as one). trainer: who trains the shards, in place of such workers.
+    on_start(total, done): number of runs wanted, and of those found; on_shard(runs): called after every shard
+    written.
 
     Raises ConfigError when `out` holds a collection of other settings, DataFileError when it is in use or
     cannot be written, NascurveError when a worker dies.
@@ -110,8 +117,10 @@ def collect(
             for seed in dict.fromkeys(seed for seed, _ in missing)
             for chunk in chunks([network for own, network in missing if own == seed], shard_size)
         ]
-        workers = processes or (1 if device != "cpu" else available_cores())
-        _train_all(task, jobs, shards, workers, device, on_shard)
+        if trainer is None:
+            workers = processes or (1 if device != "cpu" else available_cores())
+            trainer = functools.partial(_train_all, workers=workers, device=device)
+        trainer(task, jobs, shards, on_shard)
         return len(missing)
 
 
@@ -140,19 +149,26 @@ def train_shard(
     )
 
 
+def train_and_write(
+    prepared: PreparedTask, networks: tuple[Network, ...], seed: int, folder: Path, device: str = "cpu"
+) -> None:
+    """Train a shard and put it into the folder. Raises OSError."""
+    Shard(networks=networks, seed=seed, runs=train_shard(prepared, networks, seed, device)).write(folder)
+
+
 def _work(networks: tuple[Network, ...], seed: int, folder: Path, device: str) -> int:
-    runs = train_shard(prepared_task(), networks, seed, device)
-    Shard(networks=networks, seed=seed, runs=runs).write(folder)
+    train_and_write(prepared_task(), networks, seed, folder, device)
     return len(networks)
 
 
 def _train_all(
     task: Task,
-    jobs: Sequence[tuple[tuple[Network, ...], int]],
+    jobs: Sequence[ShardJob],
     folder: Path,
+    on_shard: Callable[[int], None],
+    *,
     workers: int,
     device: str,
-    on_shard: Callable[[int], None],
 ) -> None:
     try:
         with worker_pool(min(workers, len(jobs)), start_worker, (task,)) as pool:

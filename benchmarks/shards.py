@@ -31,9 +31,8 @@ class Shard:
 
     def write(self, folder: Path) -> Path:
         """Write into `folder` under a name made of the contents' identity; whole or not at all."""
+        path = shard_path(folder, self.networks, self.seed)
         names = [str(network) for network in self.networks]
-        identity = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-        path = folder / f"seed{self.seed}-{identity}.npz"
         arrays = {field.name: getattr(self.runs, field.name) for field in fields(TrainingRuns)}
         meta = {"format": _FORMAT, "format_version": _VERSION, "seed": self.seed}
         write_arrays(path, {"network": np.array(names), **arrays}, meta)
@@ -59,6 +58,12 @@ class Shard:
         return cls(
             networks=tuple(Network.parse(name) for name in arrays["network"].tolist()), seed=seed, runs=runs
         )
+
+
+def shard_path(folder: Path, networks: Sequence[Network], seed: int) -> Path:
+    """Where the shard of these networks and this seed is written."""
+    identity = hashlib.sha256("\n".join(map(str, networks)).encode()).hexdigest()[:16]
+    return folder / f"seed{seed}-{identity}.npz"
 
 
 def read_shards(folder: Path) -> Iterator[Shard]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ArchitectureError, ConfigError
 from nascurve.experiments.usage import UsageError
+from nascurve.options import real
+
+if TYPE_CHECKING:
+    from nascurve.experiments.launch_options import LaunchOptions
 
 HELP = """\
 usage: nascurve collect out=FOLDER [OPTION=VALUE ...]
@@ -31,6 +35,8 @@ options (defaults):
   shard_size=N (16)             runs a shard: what a kill can cost a worker
   verify=N, or --verify N       instead of collecting, train N random entries of a benchmark's table again
                                 and say how they differ; exit code 1 when by more than seed noise
+  hydra/launcher=NAME           train in jobs of a launcher: joblib, submitit_slurm, ray, ... (null)
+  job_s=SECONDS (600)           with a launcher: what one of its jobs should take
   benchmark=ID|FILE.npz (pocket201-mnist)  the table for verify and stratified-N
 """
 _DEFAULTS: dict[str, Any] = {
@@ -44,6 +50,7 @@ _DEFAULTS: dict[str, Any] = {
     "shard_size": 16,
     "verify": None,
     "benchmark": "pocket201-mnist",
+    "job_s": 600.0,
     "out": None,
 }
 
@@ -53,8 +60,10 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
+    from nascurve.experiments.launch_options import LaunchOptions
     from nascurve.experiments.overrides import read_options, split_flags
 
+    launch, argv = LaunchOptions.split(argv, command="collect")
     flags, rest = split_flags(argv, command="collect", valued=["--verify"])
     if flags:
         rest.append(f"verify={flags[-1].removeprefix('--verify=')}")
@@ -67,10 +76,10 @@ def main(argv: list[str]) -> int:
         raise UsageError(
             "collect: out= is missing: the folder for the curves. See `nascurve collect --help`."
         )
-    return _collect(options)
+    return _collect(options, launch)
 
 
-def _collect(options: dict[str, Any]) -> int:
+def _collect(options: dict[str, Any], launch: LaunchOptions) -> int:
     from nascurve.benchmarks.collect import collect
     from nascurve.benchmarks.tasks import create_task
 
@@ -104,6 +113,7 @@ def _collect(options: dict[str, Any]) -> int:
             processes=options["processes"],
             device=str(options["device"]),
             shard_size=options["shard_size"],
+            trainer=_trainer(options, launch),
             on_start=start,
             on_shard=lambda runs: bar[0].update(runs),
         )
@@ -118,6 +128,22 @@ def _collect(options: dict[str, Any]) -> int:
             each.close()
     print(f"collect: trained {trained} runs; now {len(set(networks)) * len(set(seeds))} in {options['out']}")
     return 0
+
+
+def _trainer(options: dict[str, Any], launch: LaunchOptions) -> Any:
+    """None for processes of this machine."""
+    if launch.name is None:
+        return None
+    from nascurve.experiments.collect_launched import LaunchedTrainer
+    from nascurve.experiments.hydra_jobs import HydraJobs
+
+    return LaunchedTrainer(
+        jobs=HydraJobs(launch.name, launch.overrides),
+        job_s=real("job_s", options["job_s"], hint="Give the real seconds of a job.", above=0),
+        task_id=str(options["task"]),
+        task_options=options["task_options"],
+        device=str(options["device"]),
+    )
 
 
 def _networks(space_id: str, choice: Any, benchmark: str) -> list[Any]:

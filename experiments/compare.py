@@ -25,7 +25,7 @@ from nascurve.experiments.launchers import HereLauncher, Launcher, PoolLauncher,
 from nascurve.experiments.progress import create_progress
 from nascurve.experiments.record import RunRecord
 from nascurve.experiments.runner import ComparisonRunner
-from nascurve.experiments.source import benchmark_title
+from nascurve.experiments.source import benchmark_title, describe_benchmark
 from nascurve.experiments.sweep import Experiment, Say, Sweep
 from nascurve.options import integer, real
 from nascurve.processes import available_cores, single_threaded
@@ -118,19 +118,20 @@ def compare_tasks(
     """
     execution = {name: options.pop(name) for name in tuple(options) if name in _EXECUTION}
     tasks: list[tuple[Comparison, Benchmark, Path | None]] = []
-    names: list[str] = []
+    titles: list[str] = []
     for entry in benchmarks:
         id_, own = _read_task(entry)
         comparison, loaded = Comparison.read(
             benchmark=id_, benchmark_options=own, optimizers=optimizers, seeds=seeds, **options
         )
         name = comparison.source.id or loaded.info.name
-        if name in names:
-            raise ConfigError(f"benchmark: {name!r} stands there more than once. Name each benchmark once.")
-        names.append(name)
+        title = benchmark_title(describe_benchmark(comparison.source, loaded))
+        if title in titles:
+            raise ConfigError(f"benchmark: {title} stands there more than once. Name each benchmark once.")
+        titles.append(title)
         tasks.append((comparison, loaded, None if out is None else Path(out) / name))
     results = execute(tasks, overwrite=overwrite, launcher=launcher, **execution)
-    return {benchmark_title(result.config["experiment"]["benchmark"]): result for result in results}
+    return dict(zip(titles, results, strict=True))
 
 
 def _read_task(entry: Any) -> tuple[Any, dict[str, Any] | None]:
@@ -185,12 +186,13 @@ def execute(
         experiments = []
         for (comparison, loaded, out), config in zip(tasks, configs, strict=True):
             folder = ExperimentFolder(held.enter_context(_temporary_folder()) if out is None else Path(out))
-            held.enter_context(folder.opened(config, overwrite=overwrite))
             experiments.append(
                 Experiment(comparison=comparison, benchmark=loaded, config=config, folder=folder)
             )
+        # Before a folder is opened, which may clear it.
         launch = _launcher(experiments, processes, launcher, launcher_options, job_s, max_jobs)
         for experiment, config in zip(experiments, configs, strict=True):
+            held.enter_context(experiment.folder.opened(config, overwrite=overwrite))
             say(_headline(experiment.comparison, config, launch.name))
         for callback in told:
             held.enter_context(callback)
@@ -231,9 +233,8 @@ def _sweep(
     done, failed = sweep.count("done"), sweep.count("failed")
     if done or failed:
         again = f", {failed} of them failed" if failed else ""
-        say(
-            f"{done + failed} of {sweep.total} runs are there already{again}; {sweep.total - done - failed} to do."
-        )
+        to_do = sweep.total - done - failed
+        say(f"{done + failed} of {sweep.total} runs are there already{again}; {to_do} to do.")
     for place, (experiment, callback) in enumerate(zip(experiments, told, strict=True)):
         callback.begin(
             experiment.config, experiment.folder.path, experiment.total, sweep.count("done", place)
@@ -245,8 +246,8 @@ def _sweep(
     except KeyboardInterrupt:
         folders = ", ".join(str(experiment.folder.path) for experiment in experiments)
         raise KeyboardInterrupt(
-            f"{sweep.count('done')} of {sweep.total} runs are done. They are kept in {folders}: the same command "
-            "goes on from there."
+            f"{sweep.count('done')} of {sweep.total} runs are done. They are kept in {folders}: the same "
+            "command goes on from there."
         ) from None
     finally:
         progress.close()
@@ -284,8 +285,8 @@ def _launcher(
         return HydraLauncher(str(name), options, job_s=job_s, max_jobs=max_jobs)
     if name not in (None, "basic"):
         raise ConfigError(
-            f"hydra/launcher={name}: optimizers, LCE and benchmarks from Python objects exist in this process "
-            "only. Give ids (see docs/plugins.md), or leave the launcher out."
+            f"hydra/launcher={name}: optimizers, LCE and benchmarks from Python objects exist in this "
+            "process only. Give ids (see docs/plugins.md), or leave the launcher out."
         )
     runners: Runners | None = None
     if not from_ids:

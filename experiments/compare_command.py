@@ -41,14 +41,15 @@ options (defaults):
   overwrite=false                  true: throw away what is there
   retry_failed=false               true: do failed runs again, too
   processes=null                   real processes of this machine; null: one a core
-  hydra/launcher=NAME              instead: basic (this process), joblib, submitit_local, submitit_slurm, ray; with
-                                   hydra.launcher.OPTION=..., such as hydra.launcher.partition=short
-  job_s=null  max_jobs=1000        real seconds of one job of such a launcher, into which runs are packed; most jobs
+  hydra/launcher=NAME              instead: basic (this process), joblib, submitit_local, submitit_slurm, ray;
+                                   with hydra.launcher.OPTION=..., such as hydra.launcher.partition=short
+  job_s=null  max_jobs=1000        real seconds of a launcher's job, into which runs are packed; most jobs
   callbacks=[]                     tensorboard, mlflow, wandb, your own: `nascurve list callbacks`
   figure.x=log|linear  figure.statistic=mean|median  figure.size=page|column  figure.panels=auto|one|optimizer
 
 `nascurve list` shows the ids. Results: config.yaml, runs.parquet, summary.csv, anytime.png, anytime.pdf, and
-store/, all runs as Parquet files. Then: nascurve results | report | plot | power. Exit codes: 0 done, 1 error or failed runs, 2 usage, 130 interrupted.
+store/, all runs as Parquet files. Then: nascurve results | report | plot | power. Exit codes: 0 done, 1 error
+or failed runs, 2 usage, 130 interrupted.
 """
 _FREE = ("optimizer_options", "lce_options", "extrapolator_options", "benchmark_options")
 
@@ -61,11 +62,13 @@ def main(argv: list[str]) -> int:
     # Before anything numerical is imported: with more threads the last digits of some results would differ
     # between launchers.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    launching = [arg for arg in argv if arg.startswith("hydra")]
-    settings, notes = _compose([arg for arg in argv if not arg.startswith("hydra")])
+    from nascurve.experiments.launch_options import LaunchOptions
+
+    launch, argv = LaunchOptions.split(argv, command="compare")
+    settings, notes = _compose(argv)
     for line in notes:
         print(line, file=sys.stderr)
-    settings.update(_launching(launching))
+    settings.update(launcher=launch.name, launcher_options=launch.overrides)
     from nascurve.experiments.compare import compare, compare_tasks
     from nascurve.experiments.figure import FigureSettings
 
@@ -82,25 +85,11 @@ def main(argv: list[str]) -> int:
     return _tell_failures([failure for result in results for failure in result.failures])
 
 
-def _launching(args: list[str]) -> dict[str, Any]:
-    """Hydra's own settings: the launcher, and its options."""
-    names = [arg.partition("=")[2] for arg in args if arg.startswith("hydra/launcher=")]
-    options = [arg for arg in args if not arg.startswith("hydra/launcher=")]
-    for arg in options:
-        if not arg.startswith("hydra.launcher."):
-            raise UsageError(
-                f"compare: of Hydra's settings it takes hydra/launcher=NAME and hydra.launcher.OPTION=VALUE, got "
-                f"{arg!r}."
-            )
-    if options and not names:
-        raise UsageError(f"compare: {options[0]!r} is for a launcher: name it, hydra/launcher=NAME.")
-    return {"launcher": names[-1] if names else None, "launcher_options": options}
-
-
 def _of_tasks(settings: dict[str, Any]) -> dict[str, Any]:
     if settings.pop("benchmark_options"):
         raise UsageError(
-            "compare: with several benchmarks give each its own options: benchmark=[{id: …, option: value}, …]."
+            "compare: with several benchmarks give each its own options: "
+            "benchmark=[{id: …, option: value}, …]."
         )
     return settings
 

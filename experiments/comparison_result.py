@@ -78,7 +78,8 @@ def finish_comparison(
         raise NascurveError(f"There are no runs in {folder.path}.")
     failures = failed_runs(tables.totals)
     if len(failures) == len(tables.totals):
-        raise NascurveError("Every run failed.\n" + describe_failures(failures))
+        again = " The same command with retry_failed=true tries them again." if kept else ""
+        raise NascurveError(f"Every run failed.{again}\n{describe_failures(failures)}")
     summary = summarise(
         tables.runs,
         budget_s=float(config["experiment"]["run"]["budget_s"]),

@@ -106,8 +106,8 @@ class Comparison:
             settings = RunSettings(**{"common_noise": False, **run})
         except (KeyError, TypeError, ValueError) as error:
             raise DataFileError(
-                f"config.yaml: expected `experiment` with benchmark, seeds, run and methods, as nascurve writes "
-                f"it; {type(error).__name__}: {error}."
+                "config.yaml: expected `experiment` with benchmark, seeds, run and methods, as nascurve "
+                f"writes it; {type(error).__name__}: {error}."
             ) from error
         return cls(
             methods=tuple(Method.from_description(description) for description in descriptions),

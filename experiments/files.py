@@ -11,12 +11,14 @@ from pathlib import Path
 from nascurve.errors import DataFileError
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], *, suffix: str | None = None) -> None:
     """Let `write` fill a temporary file next to `path`, and put it in its place once it is on the disk.
 
-    The temporary name keeps the suffix, from which some writers take the format. Raises DataFileError.
+    suffix: of the temporary name; None: that of `path`, from which some writers take the format. A kill may
+    leave the temporary file behind. Raises DataFileError.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    ending = path.suffix if suffix is None else suffix
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{ending}")
     with clear_write_errors(path):
         try:
             write(temporary)

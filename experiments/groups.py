@@ -90,3 +90,16 @@ def _check_keys(
             check_key(name, options, command="run", prefix=f"{root}.")
             if nested and isinstance(options[name], Mapping):
                 check_key(nested.split(".")[0], options[name], command="run", prefix=f"{root}.{name}.")
+
+
+def choices_of(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """What is chosen of each group; several of a sweep."""
+    chosen = {"optimizer": ["re"], "lce": ["none"], "benchmark": ["pocket201-mnist"]}
+    for override in overrides:
+        if override.key_or_group in chosen and override.value() is not None:
+            if override.is_sweep_override():
+                values = [str(value) for value in override.sweep_string_iterator()]
+            else:
+                values = [str(override.value())]
+            chosen[override.key_or_group] = values
+    return chosen

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from nascurve.errors import NascurveError
+from nascurve.experiments.hydra_jobs import Poll, WorkersLostError
 from nascurve.processes import worker_pool
 
 if TYPE_CHECKING:
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
     from nascurve.experiments.record import RunRecord
     from nascurve.experiments.runner import ComparisonRunner
 
-Poll = Callable[[], object]
 Runners = Mapping[Path, "ComparisonRunner"]
 """By the folder of the experiment."""
 _POLL_S = 0.2
-
-
-class WorkersLostError(NascurveError):
-    """Processes that did packed jobs are gone; what they had finished is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +40,8 @@ class Packing:
 class Launcher(Protocol):
     """Has packed jobs done, and returns when that is over.
 
-    `launch` calls `poll` every now and then. Raises WorkersLostError when jobs were not completed though nothing is
-    known to be wrong with them, NascurveError when going on is of no use.
+    `launch` calls `poll` every now and then. Raises WorkersLostError when jobs were not completed though
+    nothing is known to be wrong with them, NascurveError when going on is of no use.
     """
 
     name: str
@@ -129,7 +124,7 @@ def _runner(folder: Path, runners: Runners | None) -> ComparisonRunner:
 
 @functools.lru_cache(maxsize=8)
 def load_runner(folder: Path) -> ComparisonRunner:
-    """From config.yaml of an experiment's folder; once a process. Raises what `Comparison.from_config` does."""
+    """From config.yaml of an experiment's folder, once a process. Raises as `Comparison.from_config` does."""
     from nascurve.experiments.config import Comparison
     from nascurve.experiments.folder import ExperimentFolder
     from nascurve.experiments.runner import ComparisonRunner

@@ -69,8 +69,8 @@ class Pack:
             return [(int(index), int(seed)) for index, seed in json.loads(self.spec.read_text())["runs"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataFileError(
-                f"Cannot read the packed job {self.spec}: {error}. Give the same `nascurve compare` again: it "
-                "makes new ones of what is missing."
+                f"Cannot read the packed job {self.spec}: {error}. Give the same `nascurve compare` again: "
+                "it makes new ones of what is missing."
             ) from error
 
     def run(self, runner: Runner, names: Sequence[tuple[str, str]]) -> None:
@@ -126,6 +126,8 @@ def collect_leftovers(folder: Path) -> list[Pack]:
             alive.append(pack)
         else:
             pack.salvage()
+    if not alive:
+        RunStore(folder / "store").drop_unfinished()
     return alive
 
 

@@ -41,7 +41,9 @@ def _read(argv: list[str]) -> tuple[Path, dict[str, str]]:
         if arg == "--out":
             name, separator, value = "out", "=", next(args, "")
         if arg.startswith("-") and name != "out":
-            raise UsageError(f"report: unknown flag {arg!r}. Expected --out FILE, or {' or '.join(_OPTIONS)}=…")
+            raise UsageError(
+                f"report: unknown flag {arg!r}. Expected --out FILE, or {' or '.join(_OPTIONS)}=…"
+            )
         if separator and name.isidentifier():
             if name not in _OPTIONS:
                 raise UsageError(f"report: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")

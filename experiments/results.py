@@ -74,8 +74,8 @@ def method_labels(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def read_study(path: Path) -> dict[str, Results]:
-    """The experiments of a folder by the titles of their benchmarks: one, or those in folders of its own (what
-    `nascurve compare benchmark=[a,b]` writes). Those without any result yet are left out.
+    """The experiments of a folder by the titles of their benchmarks: one, or those in folders of its own
+    (what `nascurve compare benchmark=[a,b]` writes). Those without any result yet are left out.
 
     Raises DataFileError, ConfigError.
     """
@@ -89,8 +89,8 @@ def read_study(path: Path) -> dict[str, Results]:
         results = read_results(folder)
         if results.title in study:
             raise ConfigError(
-                f"{study[results.title].path} and {folder} hold the same benchmark, {results.title}: expected "
-                "one experiment for each. Give one of the two folders."
+                f"{study[results.title].path} and {folder} hold the same benchmark, {results.title}: "
+                "expected one experiment for each. Give one of the two folders."
             )
         study[results.title] = results
     if not study:

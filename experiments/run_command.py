@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nascurve.experiments.usage import UsageError
@@ -39,10 +37,12 @@ options (defaults):
 
 flags: -m, --multirun; --config-dir DIR (your own optimizer/*.yaml, lce/*.yaml, benchmark/*.yaml, each with an
 id); --cfg job (show the configuration and stop). For sweeps also Hydra's settings, e.g.
-hydra/launcher=joblib.
+hydra/launcher=joblib (or submitit_local, submitit_slurm, ray): short runs are packed into jobs, by what runs
+are measured to cost, unless settings of Hydra's other than hydra.launcher.* are given.
 
 Results: config.yaml, runs.parquet (a row per change of the incumbent), evaluations.parquet.
 """
+_SWEEP_OUT = "results/sweep"
 _CONFIGS = "pkg://nascurve.experiments.conf"
 _SWITCHES = ("-m", "--multirun", "--resolve", "--hydra-help", "--run", "-r")
 _VALUED = ("--cfg", "-c", "--config-dir", "-cd", "--package", "-p", "--info", "-i")
@@ -57,8 +57,10 @@ def main(argv: list[str]) -> int:
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     import hydra
 
-    from nascurve.experiments.groups import register_groups
+    from nascurve.experiments.groups import choices_of, register_groups
+    from nascurve.experiments.hydra_main import hydra_command_line
     from nascurve.experiments.overrides import clear_hydra_errors, parse_overrides, split_flags
+    from nascurve.experiments.packed_sweep import can_be_packed, run_packed
     from nascurve.experiments.single_run import run_job
 
     flags, args = split_flags(argv, command="run", switches=_SWITCHES, valued=_VALUED)
@@ -68,20 +70,25 @@ def main(argv: list[str]) -> int:
     if swept and not sweep:
         raise UsageError(f"run: {swept[0].input_line!r} lists several values: add -m to run them all.")
     own_configs = any(flag.split("=")[0] in ("--config-dir", "-cd") for flag in flags)
-    register_groups(_choices(overrides), overrides, own_configs=own_configs)
+    register_groups(choices_of(overrides), overrides, own_configs=own_configs)
     if sweep and not swept:  # a sweep of one
         flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
         sweep = False
     if not flags:
         _run_single(args)
         return 0
+    launcher = _value(overrides, "hydra/launcher")
+    if launcher not in (None, "basic") and can_be_packed(flags, overrides):
+        run_packed(overrides, out=Path(_value(overrides, "out") or _SWEEP_OUT))
+        _report_sweep(_value(overrides, "out") or _SWEEP_OUT)
+        return 0
     with (
         clear_hydra_errors("run"),
-        _command_line([*flags, *args, *(_sweep_settings(overrides) if sweep else [])]),
+        hydra_command_line("nascurve run", [*flags, *args, *(_sweep_settings(overrides) if sweep else [])]),
     ):
         hydra.main(version_base="1.3", config_path=_CONFIGS, config_name="run")(run_job)()
     if sweep and not {"--cfg", "-c", "--info", "-i", "--hydra-help"} & set(flags):
-        _report_sweep(_value(overrides, "out") or "results/sweep")
+        _report_sweep(_value(overrides, "out") or _SWEEP_OUT)
     return 0
 
 
@@ -98,19 +105,6 @@ def _run_single(args: list[str]) -> None:
     ):
         config = compose("run", overrides=args)
     run_job(config)
-
-
-def _choices(overrides: list[Override]) -> dict[str, list[str]]:
-    """What is chosen of each group; several of a sweep."""
-    chosen = {"optimizer": ["re"], "lce": ["none"], "benchmark": ["pocket201-mnist"]}
-    for override in overrides:
-        if override.key_or_group in chosen and override.value() is not None:
-            if override.is_sweep_override():
-                values = [str(value) for value in override.sweep_string_iterator()]
-            else:
-                values = [str(override.value())]
-            chosen[override.key_or_group] = values
-    return chosen
 
 
 def _value(overrides: list[Override], key: str) -> str | None:
@@ -134,25 +128,7 @@ def _sweep_settings(overrides: list[Override]) -> list[str]:
     return [f"{key}={value}" for key, value in settings.items() if key not in given]
 
 
-@contextmanager
-def _command_line(args: list[str]) -> Iterator[None]:
-    """Hydra reads sys.argv, and hands errors on instead of printing them when HYDRA_FULL_ERROR is set."""
-    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["nascurve run", *args]
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        yield
-    finally:
-        sys.argv = argv
-        if full_error is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = full_error
-
-
 def _report_sweep(folder: str) -> None:
-    from pathlib import Path
-
     from nascurve.errors import ConfigError
     from nascurve.experiments.results import read_results
     from nascurve.experiments.table import format_summary

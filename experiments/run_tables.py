@@ -59,7 +59,8 @@ def run_tables(
 def _frame(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
     frame = table.select(list(names)).to_pandas()
     texts = [name for name in names if name not in _numbers(table)]
-    return frame.astype(dict.fromkeys(texts, "str"))
+    typed: pd.DataFrame = frame.astype(dict.fromkeys(texts, "str"))
+    return typed
 
 
 def _numbers(table: pa.Table) -> set[str]:

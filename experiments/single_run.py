@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +32,22 @@ if TYPE_CHECKING:
     from nascurve.simulator.types import Benchmark
 
 
-def run_job(cfg: DictConfig) -> None:
-    """Hydra's task: simulate, write the results, print a summary. Raises NascurveError."""
+@dataclass(frozen=True, slots=True)
+class SweepPlace:
+    """Where a run of a sweep goes, and what distinguishes it from the others: option -> value."""
+
+    folder: Path
+    swept: Mapping[str, str]
+
+
+def run_job(cfg: DictConfig, place: SweepPlace | None = None) -> None:
+    """Hydra's task: simulate, write the results, print a summary.
+
+    place: in a sweep; None: what Hydra knows of it. Raises NascurveError.
+    """
     from omegaconf import OmegaConf
 
+    place = place or _hydras_place()
     config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     seed = integer("seed", config["seed"], at_least=0)
     method = _method(config)
@@ -41,7 +55,6 @@ def run_job(cfg: DictConfig) -> None:
     benchmark = source.load()
     settings = _settings(config, benchmark)
     try_begin(method, benchmark, seed)  # before anything is written
-    swept = _swept_overrides()
     content: dict[str, Any] = {
         "experiment": {
             "benchmark": describe_benchmark(source, benchmark),
@@ -49,11 +62,11 @@ def run_job(cfg: DictConfig) -> None:
             "run": settings.describe(),
             "methods": [method.describe()],
         },
-        **({} if swept is None else {"swept": swept}),
+        **({} if place is None else {"swept": dict(place.swept)}),
         "reference": reference_values(benchmark),
         "versions": versions(),
     }
-    folder = ExperimentFolder(_folder(config, method, benchmark, seed, in_sweep=swept is not None))
+    folder = ExperimentFolder(_folder(config, method, benchmark, seed) if place is None else place.folder)
     with folder.opened(content, overwrite=flag("overwrite", config["overwrite"])):
         if folder.runs.exists() and folder.evaluations.exists():
             print(f"{folder.path}: this run is there already.")
@@ -135,21 +148,15 @@ def _settings(config: dict[str, Any], benchmark: Benchmark) -> RunSettings:
     )
 
 
-def _folder(
-    config: dict[str, Any], method: Method, benchmark: Benchmark, seed: int, *, in_sweep: bool
-) -> Path:
-    from hydra.core.hydra_config import HydraConfig
-
-    if in_sweep:
-        return Path(HydraConfig.get().runtime.output_dir)
+def _folder(config: dict[str, Any], method: Method, benchmark: Benchmark, seed: int) -> Path:
     if config["out"] is not None:
         return Path(str(config["out"]))
     optimizer, lce = method.key
     return Path("results") / "run" / benchmark.info.name / f"{optimizer}-{lce}-seed{seed}"
 
 
-def _swept_overrides() -> dict[str, str] | None:
-    """What distinguishes this run of a sweep; None in a single run."""
+def _hydras_place() -> SweepPlace | None:
+    """Of a run that Hydra started as one of a sweep; None for a single run."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -158,4 +165,6 @@ def _swept_overrides() -> dict[str, str] | None:
     hydra = HydraConfig.get()
     fixed = set(hydra.job.config.override_dirname.exclude_keys)
     pairs = (override.lstrip("+").partition("=")[::2] for override in hydra.overrides.task)
-    return {key: value for key, value in pairs if key not in fixed}
+    return SweepPlace(
+        Path(hydra.runtime.output_dir), {key: value for key, value in pairs if key not in fixed}
+    )

@@ -78,8 +78,8 @@ def _details(status: SweepStatus) -> list[str]:
     for pack in begun[:_MOST_PACKS]:
         state = "at work" if pack.alive else "left by a dead process"
         lines.append(
-            f"  job {pack.name}: {pack.done} of {pack.total} runs, {state}, last wrote {describe_age(pack.quiet_s)} "
-            "ago"
+            f"  job {pack.name}: {pack.done} of {pack.total} runs, {state}, last wrote "
+            f"{describe_age(pack.quiet_s)} ago"
         )
     if len(begun) > _MOST_PACKS:
         lines.append(f"  and {len(begun) - _MOST_PACKS} more jobs that have begun")

@@ -47,6 +47,7 @@ class RunStore:
         write_atomically(
             self.path / f"{name}.parquet",
             lambda temporary: pq.write_table(table, temporary, compression="zstd"),
+            suffix="",  # or readers of store/*.parquet would take what a kill left for a file of the store
         )
 
     def records_of(self, name: str) -> list[RunRecord]:
@@ -125,8 +126,14 @@ class RunStore:
                     "mixed. Remove the files that do not belong there, or give another out=…"
                 )
 
+    def drop_unfinished(self) -> None:
+        """Remove what processes left that were killed while they wrote a file. Nobody may be writing one."""
+        for path in self.path.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Remove all files of runs."""
+        self.drop_unfinished()
         for path in self.path.glob("*.parquet"):
             path.unlink()
         if self.path.is_dir() and not any(self.path.iterdir()):

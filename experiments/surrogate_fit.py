@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from nascurve.processes import THREAD_VARIABLES
@@ -33,6 +34,8 @@ options (defaults):
   compression=svd           n_components=5
   features=null             null: those of the space
   noise=spikes              the noise model
+
+  hydra/launcher=NAME       as one job of a launcher, such as submitit_slurm or ray
 """
 DEFAULTS: dict[str, Any] = {
     "data": None,
@@ -55,10 +58,17 @@ def main(argv: list[str]) -> int:
         return 0
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # the same digits on any number of cores
     from nascurve.benchmarks.surrogate.surrogate import DEFAULTS as MODEL
+    from nascurve.experiments.command_job import launch_command
+    from nascurve.experiments.launch_options import LaunchOptions
     from nascurve.experiments.surrogate_evaluate import read_command
 
+    launch, argv = LaunchOptions.split(argv, command=_COMMAND)
     settings, source, nested = read_command(argv, {**DEFAULTS, **MODEL}, command=_COMMAND)
-    _fit(settings, source, nested)
+    if launch.name is not None:
+        out = Path(settings["out"])
+        launch_command("surrogate_fit", argv, launch, logs=out.with_name(f"{out.name}-logs"))
+    else:
+        _fit(settings, source, nested)
     return 0
 
 

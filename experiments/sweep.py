@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from nascurve.errors import NascurveError
 from nascurve.experiments.config import Comparison
 from nascurve.experiments.folder import ExperimentFolder
+from nascurve.experiments.hydra_jobs import WorkersLostError
 from nascurve.experiments.journal import read_journal
-from nascurve.experiments.launchers import Launcher, WorkersLostError
+from nascurve.experiments.launchers import Launcher
 from nascurve.experiments.pack_watch import PackWatch
 from nascurve.experiments.packs import (
     Job,
@@ -128,8 +129,8 @@ class Sweep:
                 self._progress.note(f"{lost} What is missing is done again.")
             elif idle >= _MAX_DEATHS:
                 raise NascurveError(
-                    f"{len(missing)} runs are missing, and {self.launcher.name} does none of them. Look at its "
-                    "logs, or choose another launcher: the same command goes on."
+                    f"{len(missing)} runs are missing, and {self.launcher.name} does none of them. Look at "
+                    "its logs, or choose another launcher: the same command goes on."
                 )
 
     def _attempt(
@@ -174,14 +175,21 @@ class Sweep:
         ]
 
     def _launch(self, missing: Sequence[Missing]) -> None:
-        self._do(self.launcher, self._packs(missing))
+        """A run on its last try comes after the others, alone: a launcher that loses one process may end all
+        its others, too, and their runs are not to blame."""
+        last_try = [one for one in missing if self._deaths[one] == _MAX_DEATHS - 1]
+        others = [one for one in missing if self._deaths[one] < _MAX_DEATHS - 1]
+        if others:
+            self._do(self.launcher, self._packs(others))
+        for one in last_try:
+            self._do(self.launcher, self._write([[one]]))
 
     def _probe(self, missing: Sequence[Missing]) -> None:
         """The first missing run of each method whose cost nobody knows."""
         known = [experiment.costs_s() for experiment in self.experiments]
         first: dict[tuple[int, int], Job] = {}
         for index, job in missing:
-            if job[0] not in known[index]:
+            if job[0] not in known[index] and not self._deaths[index, job]:
                 first.setdefault((index, job[0]), job)
         if first:
             self.say(f"{len(first)} runs here, to measure what they cost.")
@@ -297,8 +305,8 @@ class Sweep:
 
 
 def _at_work(pack: Pack, labels: Sequence[tuple[str, str]]) -> Job | None:
-    """The run that a pack was at when its process died; None when it had not begun, or not died."""
-    if not (pack.spec.exists() and pack.journal.exists()):
+    """The run that a pack was at when its process died; None when it had not begun, or is alive."""
+    if not (pack.spec.exists() and pack.journal.exists()) or is_held(pack.journal):
         return None
     ended = {record.key for record in read_journal(pack.journal)}
     return next((job for job in pack.jobs() if (*labels[job[0]], job[1]) not in ended), None)

@@ -48,9 +48,7 @@ def anytime_payload(results: Results) -> dict[str, Any]:
         "budget_s": float(run["budget_s"]),
         "training_s": reference.get("mean_training_s"),
         "y_label": _Y_LABELS[metric],
-        "methods": [
-            {"name": name, **look} for name, look in svg_looks(results.methods).items()
-        ],
+        "methods": [{"name": name, **look} for name, look in svg_looks(results.methods).items()],
         "n_seeds": [len(curves[key].seeds) if key in curves else 0 for key in results.methods],
         "curves": by_statistic,
         "tolerance": worst,

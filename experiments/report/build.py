@@ -37,7 +37,8 @@ def build_report(
             )
     sections: list[tuple[str, str, Markup]] = []
     for number, (title, results) in enumerate(study.items(), 1):
-        say(f"{title}: simulating seed {replay_seed} of {len(results.methods)} methods again, drawing figures …")
+        again = "" if replay_seed is None else f"simulating seed {replay_seed} of every method again, "
+        say(f"{title}: {again}drawing figures …")
         id_ = f"task-{number}"
         sections.append((id_, title, task_section(results, id=id_, replay_seed=replay_seed)))
     say("Statistics …")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PATHS = re.compile(r' d="[^"]*"')
+_PIXELS_AN_INCH = 130
+"""On the page, so that a figure that fills a paper's page has text as large as the page's."""
 _NUMBERS = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -29,6 +31,7 @@ def figure_box(figure: Figure, *, id: str, caption: str) -> Markup:  # noqa: A00
             tag(
                 "img",
                 src=f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}",
+                width=round(_PIXELS_AN_INCH * figure.get_size_inches()[0]),
                 alt=caption,
             ),
             class_="paper",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from nascurve.experiments.results import Results
 
 _KINDS = {
-    "real": "Real: every learning curve was measured in a training.",
-    "surrogate": "Surrogate: the learning curves are those of a model fitted to real trainings, not measured.",
-    "synthetic": "Synthetic: the learning curves are made up by a formula; no network was trained.",
+    "real": "every learning curve was measured in a training.",
+    "surrogate": "the learning curves come from a model fitted to real trainings; not measured.",
+    "synthetic": "the learning curves are made up by a formula; no network was trained.",
 }
 
 
@@ -27,7 +27,7 @@ def heading(study: Mapping[str, Results]) -> Markup:
     kinds = sorted({str(results.config["experiment"]["benchmark"]["kind"]) for results in study.values()})
     failed = f" {_plural(n_failed, 'run')} failed." if n_failed else " No run failed."
     return join(
-        tag("h1", f"Architecture search compared on {_listed(names)}"),
+        tag("h1", f"Architecture search on {_listed(names)}"),
         tag(
             "p",
             f"{_plural(len(methods), 'method')} ({_listed([method_name(key) for key in methods])}) on "
@@ -54,8 +54,8 @@ def task_facts(results: Results) -> Markup:
         (
             "Benchmark",
             f"{benchmark['name']}, version {benchmark['version']}: space {benchmark['space']}, "
-            f"{benchmark['max_epochs']} epochs, {_plural(int(benchmark['n_seeds']), 'training seed')} a network "
-            "at least",
+            f"{benchmark['max_epochs']} epochs, at least "
+            f"{_plural(int(benchmark['n_seeds']), 'training seed')} a network",
         ),
         ("Seeds", f"{_plural(len(seeds), 'seed')} a method: {_ranges(seeds)}{_missing(results, len(seeds))}"),
         ("Budget", budget),
@@ -68,9 +68,7 @@ def task_facts(results: Results) -> Markup:
         ),
         ("Failed runs", join(tag("a", f"{n_failed}, listed below", href="#failed")) if n_failed else "none"),
     ]
-    return tag(
-        "dl", *(join(tag("dt", name), tag("dd", value)) for name, value in facts), class_="facts"
-    )
+    return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in facts), class_="facts")
 
 
 def _missing(results: Results, n_seeds: int) -> str:

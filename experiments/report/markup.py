@@ -21,7 +21,7 @@ def raw(text: str) -> Markup:
     return Markup(text)
 
 
-def tag(name: str, *children: str | int | None, **attributes: str | int | bool | None) -> Markup:
+def tag(name: str, /, *children: str | int | None, **attributes: str | int | bool | None) -> Markup:
     """An element. Children that are not `Markup` are escaped, None is left out.
 
     attributes: names with `_` for `-`, a trailing `_` dropped (`class_`, `data_key`); True writes the bare

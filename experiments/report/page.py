@@ -28,8 +28,8 @@ _MODULES = (
     "main",
 )
 """Each after those that it imports."""
-_IMPORTS = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
-_EXPORTS = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const)) (\w+)", re.MULTILINE)
 
 
 def page(title: str, header: Markup, sections: Sequence[tuple[str, str, Markup]]) -> str:
@@ -76,7 +76,7 @@ def page(title: str, header: Markup, sections: Sequence[tuple[str, str, Markup]]
 def _made_by() -> Markup:
     from nascurve import __version__
 
-    return join(f"Made by nascurve {__version__} from the results alone. The file fetches nothing.")
+    return join(f"Made by nascurve {__version__}. Nothing in this file is fetched from elsewhere.")
 
 
 def _asset(name: str) -> str:
@@ -84,9 +84,15 @@ def _asset(name: str) -> str:
 
 
 def _script() -> str:
-    """All modules in one scope of their own: a page without a server cannot import files."""
-    modules = [_EXPORTS.sub("", _IMPORTS.sub("", _asset(f"{name}.js"))) for name in _MODULES]
-    return '(() => {\n"use strict";\n' + "\n".join(modules) + "\n})();\n"
+    """All modules in one script, each in a scope of its own: a page without a server cannot import files."""
+    return '"use strict";\n' + "".join(map(_module, _MODULES))
+
+
+def _module(name: str) -> str:
+    text = _asset(f"{name}.js")
+    exported = ", ".join(match[2] for match in _EXPORT.finditer(text))
+    body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(r"const \1 = \2_module;", text))
+    return f"const {name}_module = (() => {{\n{body}return {{ {exported} }};\n}})();\n"
 
 
 def _hash(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nascurve.experiments.report.anytime import rounded
-from nascurve.experiments.report.recording import PredictedValue, Recorder, StartedTrial
+from nascurve.experiments.report.recording import PredictedValue, StartedTrial
 from nascurve.experiments.report.replay import Replay
 from nascurve.lce.forecaster import bridged
 from nascurve.simulator.types import FloatArray
@@ -46,8 +46,8 @@ class Training:
 def replay_payload(replay: Replay, *, n_workers: int) -> dict[str, Any]:
     """Plain values; {"absent": reason} where there is no replay.
 
-    epochs: those that curves are given at.  archs, seeds, curves, verdicts: of each training run, in the order
-    in which they first finished something; a curve is the whole one, as the benchmark has it.
+    epochs: those that curves are given at.  archs, seeds, curves, verdicts: of each training run, in the
+    order in which they first finished something; a curve is the whole one, as the benchmark has it.
     own_curves: where trainings of fewer epochs are other ones, the curve of the training that was done.
     evaluations: columns training, epochs, start_s, end_s, worker, incumbent (0 or 1).
     predictions: rows evaluation, at_epoch, mean, low, high.

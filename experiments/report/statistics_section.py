@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.report.anytime import rounded
@@ -13,7 +13,7 @@ from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.report.tables import frame_table
 from nascurve.experiments.report.task_section import chart_box
 from nascurve.experiments.statistics.overview import statistic_figures, statistic_tables
-from nascurve.experiments.statistics.ranks import rank_curves
+from nascurve.experiments.statistics.ranks import RankCurves, rank_curves
 from nascurve.experiments.statistics.study import PairedStudy
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 _CAPTIONS = {
     "intervals": "Interquartile mean, mean and median of the final scores with 95 % intervals",
-    "critical_differences": "Critical-difference diagram: methods joined by a bar do not differ significantly",
+    "critical_differences": "Critical differences: methods that a bar joins do not differ significantly",
     "improvement": "Probability that a run of the row's method is better than one of the column's",
     "profiles": "Performance profiles: share of runs whose score is at most a value",
 }
 _RANKS = "rank_over_time"
 _RANK_CAPTION = (
-    "Average rank over seeds and tasks against simulated time, 1 is best, with 95 % intervals; read at 60 moments."
+    "Average rank over seeds and tasks against simulated time, 1 is best, with 95 % intervals; read at 60 "
+    "moments."
 )
 
 
@@ -73,19 +74,23 @@ def _ranks(study: Mapping[str, Results], figure: Figure) -> Markup:
         "title": title,
         "file_name": "rank-over-time",
         "x_label": "simulated time (% of the budget)",
+        "x_unit": "% of the budget",
         "y_label": "average rank (1 is best)",
         "reversed": True,
         "budget_s": 100.0,
         "training_s": None,
         "methods": [{"name": name, **look} for name, look in svg_looks(paired.keys).items()],
-        "curves": {
-            "mean": [
-                {"t": rounded(100 * curves.shares), "c": rounded(rank), "lo": rounded(low), "hi": rounded(high)}
-                for rank, low, high in zip(curves.ranks, curves.lows, curves.highs, strict=True)
-            ]
-        },
+        "curves": {"mean": _rank_lines(curves)},
     }
     return join(
         chart_box(data, id="chart-ranks", caption=_RANK_CAPTION),
         figure_links(figure, id="figure-rank-over-time", caption=title),
     )
+
+
+def _rank_lines(curves: RankCurves) -> list[dict[str, Any]]:
+    times = rounded(100 * curves.shares)
+    return [
+        {"t": times, "c": rounded(rank), "lo": rounded(low), "hi": rounded(high)}
+        for rank, low, high in zip(curves.ranks, curves.lows, curves.highs, strict=True)
+    ]

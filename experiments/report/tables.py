@@ -15,15 +15,17 @@ from nascurve.experiments.table import p_value
 if TYPE_CHECKING:
     import pandas as pd
 
-_DIGITS = 4
+_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """text: as shown.  key: what the column is sorted by; None, which sorts last, where there is no value."""
+    """text: as shown.  key: what the column is sorted by; None, which sorts last, where there is no value.
+    best: whether it is set in bold."""
 
     text: str
     key: float | str | None
+    best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,23 @@ class ReportTable:
             list(self.header),
             [[cell.text for cell in row] for row in self.rows],
             caption=self.caption,
-            label=f"tab:{self.id}",
+            label=self.id,
+            note=self.note,
+            right=[column for column, numeric in enumerate(self._numeric) if numeric],
+            bold=[(i, j) for i, row in enumerate(self.rows) for j, cell in enumerate(row) if cell.best],
         )
 
-    def to_html(self) -> Markup:
-        """The table in a box of its own that scrolls sideways where the page is narrow."""
-        numeric = [
+    @property
+    def _numeric(self) -> list[bool]:
+        """Which columns hold numbers alone."""
+        return [
             all(not isinstance(row[column].key, str) for row in self.rows)
             for column in range(len(self.header))
         ]
+
+    def to_html(self) -> Markup:
+        """The table in a box of its own that scrolls sideways where the page is narrow."""
+        numeric = self._numeric
         heads = [
             tag(
                 "th",
@@ -70,7 +80,7 @@ class ReportTable:
         ]
         table = tag(
             "table",
-            tag("caption", self.caption),
+            tag("caption", capitalised(self.caption)),
             tag("thead", tag("tr", *heads)),
             tag("tbody", *lines),
             class_="sortable",
@@ -97,6 +107,11 @@ class ReportTable:
         )
 
 
+def capitalised(text: str) -> str:
+    """With a capital at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def download_link(file_name: str, media_type: str, content: bytes, label: str) -> Markup:
     """A link that saves bytes which the page itself holds."""
     encoded = base64.b64encode(content).decode("ascii")
@@ -116,44 +131,63 @@ def frame_table(
     caption: str,
     note: str = "",
 ) -> ReportTable:
-    """A table of any frame: numbers with four significant digits, p-values as in the printed tables."""
-    header = [_heading(str(name)) for name in frame.columns]
-    rows = [
-        [value_cell(str(name), value) for name, value in row.items()] for row in frame.to_dict("records")
-    ]
+    """A table of any frame: the numbers of a column with the same decimals, about three significant digits;
+    columns `x_ci_low` and `x_ci_high` as one interval. The CSV file has the columns as they are."""
+    header: list[str] = []
+    columns: list[list[Cell]] = []
+    for name in map(str, frame.columns):
+        partner = name.replace("ci_low", "ci_high")
+        if name.endswith("ci_low") and partner in frame:
+            header.append("95 % interval")
+            columns.append(_interval_cells(frame[name].tolist(), frame[partner].tolist()))
+        elif not name.endswith("ci_high"):
+            header.append(name.replace("_", " "))
+            columns.append(_value_cells(name, frame[name].tolist()))
     return ReportTable(
         id=id,
         caption=caption,
         header=header,
-        rows=rows,
+        rows=list(zip(*columns, strict=True)),
         csv=frame.to_csv(index=False, lineterminator="\n"),
         note=note,
     )
 
 
-def value_cell(column: str, value: Any) -> Cell:
-    """A value as it is shown and sorted."""
-    if isinstance(value, bool):
-        return Cell(text="yes" if value else "no", key=str(value))
-    if isinstance(value, int):
-        return Cell(text=str(value), key=float(value))
-    if isinstance(value, float):
-        if math.isnan(value):
-            return Cell(text="-", key=None)
-        if column == "p" or column.startswith(("p_", "p ")) or "p_value" in column:
-            return Cell(text=p_value(value), key=value)
-        return Cell(text=f"{value:.{_DIGITS}g}", key=value)
-    return Cell(text=str(value), key=str(value))
+def _value_cells(column: str, values: Sequence[Any]) -> list[Cell]:
+    if not all(isinstance(value, float) for value in values):
+        return [
+            Cell(text=str(value), key=float(value) if type(value) is int else str(value)) for value in values
+        ]
+    is_p_value = column == "p" or column.startswith("p_")
+    decimals = _decimals(values)
+    return [
+        Cell(text="-", key=None)
+        if math.isnan(value)
+        else Cell(text=p_value(value) if is_p_value else f"{value:.{decimals}f}", key=value)
+        for value in values
+    ]
 
 
-def _heading(column: str) -> str:
-    return column.replace("_", " ")
+def _interval_cells(lows: Sequence[float], highs: Sequence[float]) -> list[Cell]:
+    """Sorted by their width."""
+    decimals = _decimals([*lows, *highs])
+    return [
+        Cell(text="-", key=None)
+        if math.isnan(low) or math.isnan(high)
+        else Cell(text=f"[{low:.{decimals}f}, {high:.{decimals}f}]", key=float(high - low))
+        for low, high in zip(lows, highs, strict=True)
+    ]
+
+
+def _decimals(values: Sequence[float]) -> int:
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return max(0, _DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0
 
 
 def _cell(cell: Cell, is_number: bool) -> Markup:
     return tag(
         "td",
-        cell.text,
+        tag("strong", cell.text) if cell.best else cell.text,
         class_="number" if is_number else None,
         data_key=repr(cell.key) if isinstance(cell.key, float) else None,
         data_missing=cell.key is None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.comparison_result import draw_results
 from nascurve.experiments.figure import FigureSettings
+from nascurve.experiments.methods import NO_LCE
 from nascurve.experiments.report.anytime import anytime_payload
 from nascurve.experiments.report.figures import figure_links
 from nascurve.experiments.report.heading import task_facts
@@ -13,6 +14,7 @@ from nascurve.experiments.report.markup import Markup, join, json_block, tag
 from nascurve.experiments.report.replay import Replay, replay_methods
 from nascurve.experiments.report.replay_payload import packed, replay_payload
 from nascurve.experiments.report.summary_table import summary_table
+from nascurve.experiments.report.thinning import MAX_POINTS
 from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _anytime(results: Results, id: str) -> Markup:  # noqa: A002
             tag("p", "No run had an incumbent within its budget, so there is nothing to draw."),
         )
     file_name = f"{id}-anytime"
-    data |= {"title": title, "file_name": file_name, "x_label": "simulated time (s)"}
+    data |= {"title": title, "file_name": file_name, "x_label": "simulated time (s)", "x_unit": "s"}
     most, fewest = max(data["n_seeds"]), min(data["n_seeds"])
     seeds = f"{most} seeds" if most == fewest else f"{fewest} to {most} seeds"
     return join(
@@ -59,13 +61,13 @@ def _anytime(results: Results, id: str) -> Markup:  # noqa: A002
 def _caption(seeds: str, tolerance: float) -> str:
     text = (
         f"What the incumbent is worth against simulated time, over {seeds}; bands are 95 % bootstrap "
-        "intervals. A curve begins when all its seeds have an incumbent. Dashed lines with hollow markers are "
-        "without LCE. The files below hold the figure of nascurve plot."
+        "intervals. A curve begins when all its seeds have an incumbent. Dashed lines with hollow markers "
+        "are without LCE. The files below hold the figure of nascurve plot."
     )
     if tolerance:
         text += (
-            f" Curves are thinned to at most 400 steps: no value is off by more than {100 * tolerance:.2g} % of "
-            "itself."
+            f" Curves are thinned to at most {MAX_POINTS} steps: no value is off by more than "
+            f"{100 * tolerance:.2g} % of itself."
         )
     return text
 
@@ -92,11 +94,22 @@ def _search(results: Results, id: str, seed: int | None) -> Markup:  # noqa: A00
         {"name": method_name(key), **_entry(replay, n_workers)}
         for key, replay in zip(results.methods, replays, strict=True)
     ]
-    data = {"budget_s": float(results.config["experiment"]["run"]["budget_s"]), "methods": methods}
+    data = {
+        "budget_s": float(results.config["experiment"]["run"]["budget_s"]),
+        "methods": methods,
+        "first": _first_shown(results, replays),
+    }
     return join(
         tag("div", tag("noscript", "The replay needs JavaScript."), data_search=f"{id}-search"),
         json_block(f"{id}-search", data),
     )
+
+
+def _first_shown(results: Results, replays: list[Replay]) -> int:
+    """With extrapolation, where there is one: it has more to show."""
+    there = [place for place, replay in enumerate(replays) if not replay.absent]
+    with_lce = [place for place in there if results.methods[place][1] != NO_LCE]
+    return (with_lce or there)[0]
 
 
 def _entry(replay: Replay, n_workers: int) -> dict[str, str]:

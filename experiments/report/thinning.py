@@ -28,10 +28,10 @@ def thin(columns: FloatArray, *, max_points: int = MAX_POINTS) -> Thinned:
 
     columns: (k, t), values that change at the same t moments, such as a mean and both ends of its band.
 
-    A step is left out while no column has moved by more than `tolerance` × its value (at least a thousandth of
-    the largest value) since the last step that was kept. The tolerance begins at .1 % and grows until at most
-    `max_points` steps are left; the first and the last are always kept. On a log axis of two decades and 400
-    pixels 1 % is less than one pixel.
+    A step is left out while no column has moved by more than `tolerance` × its value (at least a thousandth
+    of the largest value) since the last step that was kept. The tolerance begins at .1 % and grows until at
+    most `max_points` steps are left; the first and the last are always kept. On a log axis of two decades and
+    400 pixels 1 % is less than one pixel.
     """
     n = columns.shape[1]
     tolerance = 0.0

@@ -43,8 +43,8 @@ def looks(study: PairedStudy) -> dict[str, Look]:
 
 def method_looks(keys: Sequence[MethodKey]) -> dict[str, Look]:
     """By method name, as in the anytime figure: an optimizer has a colour and a marker, its lines are dashed
-    and its markers hollow without LCE, and solid or dotted, with full markers, with LCE. With more LCE entries
-    than there are patterns, every method has a colour and marker of its own instead."""
+    and its markers hollow without LCE, and solid or dotted, with full markers, with LCE. With more LCE
+    entries than there are patterns, every method has a colour and marker of its own instead."""
     optimizers = list(dict.fromkeys(optimizer for optimizer, _ in keys))
     extrapolators = [lce for lce in dict.fromkeys(lce for _, lce in keys) if lce != NO_LCE]
     by_optimizer = len(extrapolators) <= len(_STYLES)

@@ -21,7 +21,7 @@ _MANY = 8  # methods: bands of more would hide each other
 @styled
 def draw_ranks(curves: RankCurves, study: PairedStudy) -> Figure:
     """A line a method with its 95 % band; the best rank is on top. With more than eight methods the interval
-    is drawn at the end of the budget alone."""
+    is that at the end of the budget alone, beside the axis's end."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     found = looks(study)
@@ -61,6 +61,8 @@ def draw_ranks(curves: RankCurves, study: PairedStudy) -> Figure:
             markerfacecolor=look.face,
             markeredgewidth=0.9,
         )
+    if k > _MANY:
+        axes.axvline(100, color="0.6", linewidth=0.7)
     axes.set_xscale("log")
     axes.set_xlim(float(percent[0]), 100 * max(1.0, end * 1.02))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -108,7 +108,7 @@ def _config() -> dict[str, Any]:
 
 def _runs() -> list[dict[str, Any]]:
     """Of each method one run with two incumbents, one without any, one that failed."""
-    runs = []
+    runs: list[dict[str, Any]] = []
     for optimizer, lce in _METHODS:
         for seed, (status, changes) in enumerate((("done", _changes()), ("done", []), ("failed", []))):
             totals = {"total_evaluations": 20, "total_epochs": 640, "total_time_s": 100.0}

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import nascurve
 from nascurve.simulator.types import Architecture, Benchmark, LearningCurve
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files of a folder but `.lock`, which says who held it last."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def synthetic(**options: Any) -> Benchmark:

@@ -74,7 +74,9 @@ def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def summary() -> pd.DataFrame:
     """As summary.csv, as far as callbacks look at it."""
     rows = [(*method, 3, 0.02, float("nan"), "regret") for method in METHODS]
-    return pd.DataFrame(rows, columns=["optimizer", "lce", "n_seeds", "final_regret_mean", "p_value", "metric"])
+    return pd.DataFrame(
+        rows, columns=["optimizer", "lce", "n_seeds", "final_regret_mean", "p_value", "metric"]
+    )
 
 
 def tell(

@@ -17,8 +17,10 @@ from nascurve import registry
 from nascurve.errors import ConfigError, ProtocolError, UnknownIdError
 from nascurve.experiments.callbacks.callback import NoCallback
 from nascurve.experiments.callbacks.composite import Callbacks, read_callbacks
+from nascurve.optimizers.random_search import RandomSearch
 from nascurve.testing import check_callback
-from tests.experiments import sweeps
+
+from . import sweeps
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "callbacks.md"
 
@@ -103,7 +105,11 @@ def test_no_callbacks(nothing: Any) -> None:
     ("entries", "error", "message"),
     [
         ("tensorbord", UnknownIdError, "No callback is called 'tensorbord'. Did you mean 'tensorboard'"),
-        ([{"id": "mlflow", "experimnt": "x"}], ConfigError, "no option 'experimnt'. Did you mean 'experiment'"),
+        (
+            [{"id": "mlflow", "experimnt": "x"}],
+            ConfigError,
+            "no option 'experimnt'. Did you mean 'experiment'",
+        ),
         ({"id": "wandb", "mode": "offlin"}, ConfigError, "mode: got 'offlin'. Did you mean 'offline'"),
         ([{"project": "x"}], ConfigError, "expected an id, .*got {'project': 'x'}"),
         ([3], ConfigError, "begin, run_finished, end, close; got 3"),
@@ -179,11 +185,11 @@ def test_plug_in_of_the_documentation(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-state\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}\n")
+    compare = "compare benchmark=synthetic optimizers=[rs] seeds=2 budget_trainings=5 processes=1 out=here"
     for command in (
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_state.py"],
-        ["-m", "nascurve", "compare", "benchmark=synthetic", "optimizers=[rs]", "seeds=2", "budget_trainings=5",
-         "processes=1", "out=here", "callbacks=[{id: state, name: now.json}]"],
-    ):  # fmt: skip
+        ["-c", "import test_my_state; test_my_state.test_contract()"],
+        ["-m", "nascurve", *compare.split(), "callbacks=[{id: state, name: now.json}]"],
+    ):
         done = subprocess.run(
             [sys.executable, *command],
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -200,11 +206,12 @@ def test_plug_in_of_the_documentation(tmp_path: Path) -> None:
 
 def test_compare_tells_of_every_run_once(tmp_path: Path) -> None:
     first, second = Heard(), Heard()
-    settings: dict[str, Any] = {"lce": ["none"], "budget_trainings": 3, "out": tmp_path, "quiet": True}
+    settings: dict[str, Any] = {"lce": ["none"], "budget_trainings": 3, "out": tmp_path, "processes": 1}
+    in_this_process = [("rs", RandomSearch)]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        nascurve.compare(["rs"], "synthetic", seeds=2, callbacks=[first], **settings)
-        nascurve.compare(["rs"], "synthetic", seeds=2, callbacks=[second], **settings)
+        nascurve.compare(in_this_process, "synthetic", seeds=2, callbacks=[first], **settings)
+        nascurve.compare(in_this_process, "synthetic", seeds=2, callbacks=[second], **settings)
     assert sorted(first.told[1:3]) == ["run none 0 done", "run none 1 done"]
     assert first.told[0] == "begin 0 of 2"
     assert [second.told[0], second.told[-1]] == ["begin 2 of 2", "close"]

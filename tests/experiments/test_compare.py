@@ -12,12 +12,17 @@ import pytest
 
 import nascurve
 from nascurve.errors import ConfigError, DataFileError, NascurveError
-from nascurve.experiments import grid
-from nascurve.experiments.compare import ComparisonResult, compare
+from nascurve.experiments import journal
+from nascurve.experiments.compare import compare
+from nascurve.experiments.comparison_result import ComparisonResult
 from nascurve.experiments.config import RunSettings
+from nascurve.experiments.journal import Journal
+from nascurve.experiments.results import read_results
+from nascurve.experiments.store import RunStore
+from nascurve.experiments.store_schema import to_records
 from nascurve.optimizers.regularized_evolution import RegularizedEvolution
 
-from .fakes import Wrapped
+from .fakes import Wrapped, content
 
 COLUMNS = ["optimizer", "lce", "seed", "time_s", "epochs", "evaluations", "val_acc", "test_acc", "regret"]
 quick: Callable[..., ComparisonResult] = functools.partial(compare, budget_trainings=20, quiet=True)
@@ -40,13 +45,18 @@ def test_processes_and_resume_change_no_byte(tmp_path: Path) -> None:
     call = functools.partial(quick, ["rs", "re"], "synthetic", seeds=3)
     call(out=tmp_path / "one", processes=1)
     call(out=tmp_path / "two", processes=2)
-    journal = tmp_path / "two" / "runs.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    (tmp_path / "three").mkdir()
-    (tmp_path / "three" / "config.yaml").write_bytes((tmp_path / "two" / "config.yaml").read_bytes())
-    (tmp_path / "three" / "runs.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][:40])
+    three = tmp_path / "three"
+    records = list(to_records(RunStore(tmp_path / "two" / "store").read()))
+    (three / "jobs").mkdir(parents=True)
+    (three / "config.yaml").write_bytes((tmp_path / "two" / "config.yaml").read_bytes())
+    RunStore(three / "store").append("first", records[:2])
+    with Journal(three / "jobs" / "killed.jsonl") as killed:
+        for record in records[2:6]:
+            killed.append(record)
+    torn = three / "jobs" / "killed.jsonl"
+    torn.write_bytes(torn.read_bytes()[:-40])
     said: list[str] = []
-    call(out=tmp_path / "three", say=said.append)
+    call(out=three, say=said.append)
     assert "5 of 12 runs are there already; 7 to do." in said
     for name in ("runs.parquet", "summary.csv"):
         first = (tmp_path / "one" / name).read_bytes()
@@ -54,8 +64,9 @@ def test_processes_and_resume_change_no_byte(tmp_path: Path) -> None:
         assert (tmp_path / "three" / name).read_bytes() == first
     names = {path.name for path in (tmp_path / "one").iterdir()}
     assert names == {
-        *("config.yaml", "runs.jsonl", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf", ".lock")
+        *("config.yaml", "store", "jobs", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf", ".lock")
     }
+    assert not any((tmp_path / "three" / "jobs").iterdir())
 
 
 def test_objects_in_this_process_and_in_forks_agree() -> None:
@@ -87,34 +98,52 @@ def test_an_unknown_best_gives_test_errors() -> None:
 
 def test_a_changed_configuration_is_refused_with_the_difference(tmp_path: Path) -> None:
     quick(["rs"], Wrapped(), seeds=2, out=tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = content(tmp_path)
     with pytest.raises(ConfigError, match=r"(?s)lce\.k: 8 there, 5 now.*overwrite=true"):
         quick(["rs"], Wrapped(), seeds=2, out=tmp_path, lce_options={"k": 5})
     with pytest.raises(ConfigError, match=r"seeds: \[0, 1\] there, \[0, 1, 2\] now"):
         quick(["rs"], Wrapped(), seeds=3, out=tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert content(tmp_path) == before
     (tmp_path / "notes.txt").write_text("mine")
     result = quick(["rs"], Wrapped(), seeds=3, out=tmp_path, overwrite=True)
     assert result.summary["n_seeds"].tolist() == [3, 3]
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_failed_runs_are_named_with_their_cause_and_the_others_kept(tmp_path: Path) -> None:
+def test_failed_runs_are_named_with_their_cause_and_retried_on_request_only(tmp_path: Path) -> None:
     bench = Wrapped()
+    unlucky, built = {1}, []
 
     def sometimes(space: Any, *, rng: Any) -> Any:
-        if rng.bit_generator.state["state"] == _state(1):
+        state = rng.bit_generator.state["state"]
+        built.append(next(seed for seed in range(3) if _state(seed) == state))
+        if built[-1] in unlucky:
             raise ValueError("no luck with this seed")
         return nascurve.registry.component("optimizers", "rs")(space, rng=rng)
 
     call = functools.partial(quick, [("flaky", sometimes)], bench, seeds=3, lce="none", out=tmp_path)
     with pytest.warns(UserWarning, match="flaky seed 1: ValueError: no luck with this seed"):
         result = call()
-    assert [failure.name for failure in result.failures] == ["flaky seed 1"]
+    (failure,) = result.failures
+    assert failure.name == "flaky seed 1"
+    assert "in sometimes" in failure.details  # the traceback
+    assert result.totals["status"].tolist() == ["done", "failed", "done"]
     assert sorted(result.runs["seed"].unique()) == [0, 2]
     assert result.summary["n_seeds"].tolist() == [2]
-    with pytest.warns(UserWarning, match="no luck"):  # tried again, the others are not
-        assert len(call().failures) == 1
+    del built[:]
+    unlucky.clear()
+    said: list[str] = []
+    with pytest.warns(UserWarning, match="no luck"):
+        assert len(call(say=said.append).failures) == 1
+    assert "3 of 3 runs are there already, 1 of them failed; 0 to do." in said
+    assert set(built) == {0}  # the check before all runs, and none of them
+    again = call(retry_failed=True, say=said.append)
+    assert "2 of 3 runs are there already; 1 to do." in said
+    assert built[-1] == 1
+    assert again.failures == ()
+    assert again.summary["n_seeds"].tolist() == [3]
+    whole = quick([("flaky", sometimes)], bench, seeds=3, lce="none").runs
+    pd.testing.assert_frame_equal(again.runs, whole)
 
 
 def _state(seed: int) -> Any:
@@ -152,14 +181,6 @@ def test_too_small_a_budget_gives_no_incumbent_and_no_crash(tmp_path: Path) -> N
     assert result.summary["n_without_incumbent"].tolist() == [2, 2]
 
 
-def test_a_dead_worker_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    monkeypatch.setattr(grid, "run_once", lambda *_: os._exit(9))  # inherited by forks
-    with pytest.raises(NascurveError, match="worker process died"):
-        quick(["rs"], Wrapped(), seeds=2, processes=2)
-
-
 def test_a_full_disk_in_the_middle_keeps_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,15 +192,16 @@ def test_a_full_disk_in_the_middle_keeps_what_was_done(
 
     def full(descriptor: int) -> None:
         calls.append(descriptor)
-        if len(calls) > 3:  # the configuration and two runs
+        if len(calls) > 4:  # the configuration, the packed job and two runs
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataFileError, match="disk is full"):
+    monkeypatch.setattr(journal, "_SYNC_EVERY_S", 0.0)
+    with pytest.raises(DataFileError, match=r"disk is full .*give the same command again"):
         call()
     monkeypatch.undo()
-    assert (tmp_path / "runs.jsonl").read_bytes().count(b"\n") == 2
+    assert len(read_results(tmp_path).totals) == 2
     said: list[str] = []
     assert call(say=said.append).summary["n_seeds"].tolist() == [4]
     assert "2 of 4 runs are there already; 2 to do." in said

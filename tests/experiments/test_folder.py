@@ -9,20 +9,17 @@ from typing import Any
 import pytest
 
 from nascurve.errors import ConfigError, DataFileError
-from nascurve.experiments import compare as compare_module
-from nascurve.experiments.compare import ComparisonResult, compare
+from nascurve.experiments import comparison_result
+from nascurve.experiments.compare import compare
+from nascurve.experiments.comparison_result import ComparisonResult
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.locks import exclusive
 
-from .fakes import Wrapped
+from .fakes import Wrapped, content
 
 quick: Callable[..., ComparisonResult] = functools.partial(
     compare, ["rs"], lce="none", budget_trainings=5, quiet=True
 )
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -67,7 +64,7 @@ def test_a_running_comparison_keeps_its_folder(
     tmp_path: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while it draws its figure: the second one comes at the very end of the first."""
-    real, during = compare_module.save_figures, []
+    real, during = comparison_result.save_figures, []
 
     def save(figure: Any, folder: Path) -> Any:
         before = content(tmp_path)
@@ -76,7 +73,7 @@ def test_a_running_comparison_keeps_its_folder(
         during.append(content(tmp_path) == before)
         return real(figure, folder)
 
-    monkeypatch.setattr(compare_module, "save_figures", save)
+    monkeypatch.setattr(comparison_result, "save_figures", save)
     quick(Wrapped(), seeds=1, out=tmp_path, overwrite=True)
     assert during == [True]
     monkeypatch.undo()

@@ -1,18 +1,24 @@
 """Tables of results that are read back say nothing of runs that nobody did."""
 
+import dataclasses
 import functools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import nascurve
-from nascurve.errors import ConfigError
-from nascurve.experiments.compare import ComparisonResult, compare
+from nascurve.errors import ConfigError, DataFileError
+from nascurve.experiments.compare import compare, compare_tasks
+from nascurve.experiments.comparison_result import ComparisonResult
 from nascurve.experiments.folder import ExperimentFolder
-from nascurve.experiments.record import RunRecord, runs_frame, write_frame
-from nascurve.experiments.results import read_results
+from nascurve.experiments.record import RunRecord, write_frame
+from nascurve.experiments.results import read_results, read_study
+from nascurve.experiments.run_tables import run_tables
+from nascurve.experiments.store_schema import to_table
 from nascurve.experiments.table import format_summary
 
 from .fakes import Wrapped
@@ -40,7 +46,8 @@ def run_folder(path: Path, optimizer: str, seed: int, *, budget_s: float, **more
     }
     folder = ExperimentFolder(path)
     with folder.opened(config, overwrite=False):
-        write_frame(runs_frame([RunRecord.of((optimizer, "none"), result, 0.0)]), folder.runs)
+        table = to_table([RunRecord.of((optimizer, "none"), result, 0.0)])
+        write_frame(run_tables(table, [(optimizer, "none")]).runs, folder.runs)
 
 
 def test_a_sweep_counts_the_runs_of_each_method(tmp_path: Path) -> None:
@@ -63,20 +70,20 @@ def test_one_run_alone_is_known_to_have_finished(tmp_path: Path) -> None:
     assert "rs, none: 1 of 1 runs" in format_summary(read_results(tmp_path / "rs").summarise())
 
 
-@pytest.mark.parametrize("journal", ["deleted", "torn"])
-def test_without_the_journal_nothing_is_claimed_of_runs_that_may_have_failed(
-    tmp_path: Path, journal: str
-) -> None:
+def test_without_the_store_nothing_is_claimed_of_runs_that_may_have_failed(tmp_path: Path) -> None:
     flaky = ("flaky", _failing_in_third_call())
     with pytest.warns(UserWarning, match="no luck"):
-        quick([flaky], Wrapped(), seeds=3, budget_s=1000, out=tmp_path)
-    assert read_results(tmp_path).summarise()["n_seeds"].tolist() == [2]
-    path = tmp_path / "runs.jsonl"
-    if journal == "deleted":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[:-40])
-    table = read_results(tmp_path).summarise()
+        whole = quick([flaky], Wrapped(), seeds=3, budget_s=1000, out=tmp_path)
+    results = read_results(tmp_path)
+    pd.testing.assert_frame_equal(results.runs, whole.runs)
+    pd.testing.assert_frame_equal(results.totals, whole.totals)
+    assert results.methods == [("flaky", "none")]
+    assert results.summarise()["n_seeds"].tolist() == [2]
+    for folder in ("store", "jobs"):
+        shutil.rmtree(tmp_path / folder)
+    results = read_results(tmp_path)
+    assert len(results.totals) == 0
+    table = results.summarise()
     assert table["n_seeds"].tolist() == [2]
     assert table["n_without_incumbent"].tolist() == [0]
     assert NO_TRAINING not in format_summary(table)
@@ -105,3 +112,52 @@ def test_runs_on_different_data_are_not_drawn_together(tmp_path: Path) -> None:
     run_folder(tmp_path / "b", "rs", 1, budget_s=50, data_sha256="bbb")
     with pytest.raises(ConfigError, match=r"reference\.data_sha256: aaa there, bbb now"):
         read_results(tmp_path)
+
+
+def test_several_benchmarks_are_a_study_each_in_its_folder(tmp_path: Path) -> None:
+    benchmarks = ["synthetic", Named("other")]
+    results = compare_tasks(
+        benchmarks, ["rs"], lce="none", seeds=2, budget_trainings=5, quiet=True, out=tmp_path
+    )
+    assert list(results) == ["synthetic-v1 (synthetic)", "other-v1 (synthetic)"]
+    assert {path.name for path in tmp_path.iterdir()} == {"synthetic", "other"}
+    study = read_study(tmp_path)
+    assert set(study) == set(results)
+    for title, result in results.items():
+        assert result.folder == study[title].path
+        pd.testing.assert_frame_equal(study[title].runs, result.runs)
+    assert list(read_study(tmp_path / "other")) == ["other-v1 (synthetic)"]
+    alone = quick(["rs"], "synthetic", seeds=2, budget_trainings=5, processes=1)
+    pd.testing.assert_frame_equal(results["synthetic-v1 (synthetic)"].runs, alone.runs)
+
+
+class Named(Wrapped):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.info = dataclasses.replace(self.info, name=name)
+
+
+@pytest.mark.parametrize("again", ["synthetic", "synthetic-v1", {"id": "synthetic"}])
+def test_the_same_benchmark_twice_is_refused(again: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"synthetic-v1 \(synthetic\) stands there more than once"):
+        compare_tasks(["synthetic", again], ["rs"], seeds=2, out=tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_in_which_nothing_has_run_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"is not a folder of results"):
+        read_study(tmp_path)
+    compare_tasks(
+        ["synthetic", Named("other")],
+        ["rs"],
+        lce="none",
+        seeds=1,
+        budget_trainings=2,
+        quiet=True,
+        out=tmp_path,
+    )
+    shutil.rmtree(tmp_path / "other" / "store")
+    assert list(read_study(tmp_path)) == ["synthetic-v1 (synthetic)"]
+    shutil.copytree(tmp_path / "synthetic", tmp_path / "copy")
+    with pytest.raises(ConfigError, match=r"(?s)copy and .*synthetic hold the same benchmark"):
+        read_study(tmp_path)

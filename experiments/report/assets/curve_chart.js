@@ -1,6 +1,6 @@
 // The learning curve of one training: what was trained, what the benchmark has beyond, what was predicted.
 
-import { percent, plainNumber, svgElement } from "./dom.js";
+import { percent, seconds, svgElement } from "./dom.js";
 import { drawFrame, emptyChart, marker, text } from "./frame.js";
 import { makeScale } from "./scale.js";
 import { lastOf } from "./search_run.js";
@@ -105,6 +105,6 @@ function key(withPredictions, withIncumbent, width) {
 
 function describe(run, training) {
   const last = lastOf(training);
-  return `Learning curve of ${training.arch}: ${percent(last.val)} after ${last.epochs} of ${run.data.max_epochs} epochs, at ${plainNumber(last.end)} simulated seconds.`;
+  return `Learning curve of ${training.arch}: ${percent(last.val)} after ${last.epochs} of ${run.data.max_epochs} epochs, at ${seconds(last.end, run.budget)} simulated seconds.`;
 }
 

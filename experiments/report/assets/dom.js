@@ -39,6 +39,11 @@ export function percent(value) {
   return value === null || value === undefined ? "–" : `${(value / 100).toFixed(2)} %`;
 }
 
+// Seconds with as many decimals as the whole budget needs for about five digits.
+export function seconds(value, budget) {
+  return value.toFixed(Math.max(0, 4 - Math.ceil(Math.log10(budget))));
+}
+
 export function button(label, onClick, attributes = {}) {
   return element("button", { type: "button", on: { click: onClick }, ...attributes }, label);
 }

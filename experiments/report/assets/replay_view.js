@@ -1,6 +1,6 @@
 // A search on the simulated clock: evaluations appear as they finish, bars show which worker trains what.
 
-import { button, choice, element, labelled, percent, plainNumber, svgElement } from "./dom.js";
+import { button, choice, element, labelled, percent, seconds, svgElement } from "./dom.js";
 import { INK, drawFrame, emptyChart, marker, text } from "./frame.js";
 import { makeScale } from "./scale.js";
 
@@ -207,7 +207,7 @@ export class ReplayView {
     this.hand.setAttribute("x1", x.at(now));
     this.hand.setAttribute("x2", x.at(now));
     this.slider.value = Math.round((now / this.budget) * 1000);
-    this.slider.setAttribute("aria-valuetext", `${plainNumber(now, 4)} of ${plainNumber(this.budget, 4)} simulated seconds`);
+    this.slider.setAttribute("aria-valuetext", `${seconds(now, this.budget)} of ${seconds(this.budget, this.budget)} simulated seconds`);
     this.#tell(now);
   }
 
@@ -225,7 +225,7 @@ export class ReplayView {
       .slice(0, 4)
       .map(({ worker, arch, epochs }) => `worker ${worker}: to epoch ${epochs}, ${arch}`);
     const entries = [
-      ["Clock", `${plainNumber(now, 4)} of ${plainNumber(this.budget, 4)} simulated seconds`],
+      ["Clock", `${seconds(now, this.budget)} of ${seconds(this.budget, this.budget)} simulated seconds`],
       ["Evaluations", `${finished} of ${run.data.n_evaluations}`],
       ["Incumbent", best],
       ["In training", training.length ? training.join("; ") : "nothing"],
@@ -238,7 +238,7 @@ function accuracyRange(run) {
   const values = run.evaluations.map((one) => one.val).filter((value) => value !== null).sort((a, b) => a - b);
   if (!values.length) return { from: 0, to: 100 };
   // Networks that learn nothing would press all others into a line; they stand at the lower edge.
-  const low = values[Math.floor(values.length * 0.1)];
+  const low = values[Math.floor(values.length * 0.25)];
   const high = values[values.length - 1];
   const slack = Math.max(20, 0.06 * (high - low));
   return { from: Math.max(0, low - slack) / 100, to: Math.min(10000, high + slack) / 100 };

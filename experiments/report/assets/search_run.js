@@ -12,8 +12,9 @@ export const VERDICTS = {
 };
 
 export class SearchRun {
-  constructor(data) {
+  constructor(data, budget) {
     this.data = data;
+    this.budget = budget;
     const columns = data.evaluations;
     this.trainings = data.archs.map((arch, place) => ({
       place,

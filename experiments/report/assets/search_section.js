@@ -5,10 +5,11 @@ import { ReplayView } from "./replay_view.js";
 import { SearchRun } from "./search_run.js";
 import { TrainingsView } from "./trainings_view.js";
 
-// data: {budget_s, methods: [{name, absent | packed}]}
+// data: {budget_s, methods: [{name, absent | packed}], first}, with first the place of the method shown at first.
 export class SearchSection {
   constructor(box, data) {
     this.methods = data.methods;
+    this.budget = data.budget_s;
     this.note = element("p", { class: "note", role: "status" });
     this.views = element("div", {});
     const replayBox = element("section", { class: "replay" }, element("h4", {}, "Replay"));
@@ -21,9 +22,8 @@ export class SearchSection {
     box.append(element("div", { class: "controls" }, labelled("Method:", picker)), this.note, this.views);
     this.trainings = new TrainingsView(trainingsBox);
     this.replay = new ReplayView(replayBox, data.budget_s, (training) => this.trainings.choose(training));
-    const first = data.methods.findIndex(({ packed }) => packed);
-    picker.value = String(Math.max(0, first));
-    this.show(Math.max(0, first));
+    picker.value = String(data.first);
+    this.show(data.first);
   }
 
   async show(place) {
@@ -34,7 +34,7 @@ export class SearchSection {
       this.note.textContent = `Not there: ${absent}`;
       return;
     }
-    const run = new SearchRun(await unpack(packed));
+    const run = new SearchRun(await unpack(packed), this.budget);
     if (this.wanted !== place) return; // another one was chosen meanwhile
     this.note.textContent = describeRun(run.data);
     this.replay.show(run);

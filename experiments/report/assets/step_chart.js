@@ -205,7 +205,7 @@ export class StepChart {
       const [c, lo, hi] = [curve.c[step], curve.lo[step], curve.hi[step]].map((value) => plainNumber(value, 3));
       return lo === c && hi === c ? c : `${c} [${lo}, ${hi}]`;
     });
-    const heading = `At ${plainNumber(when, 4)} s`;
+    const heading = `At ${plainNumber(when, 4)} ${this.data.x_unit}`;
     this.legend.read(heading, readings);
     if (announce) {
       const said = this.data.methods.map(({ name }, place) => (this.legend.shown[place] ? `${name} ${readings[place]}` : null));

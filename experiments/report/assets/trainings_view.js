@@ -1,6 +1,6 @@
 // The trainings of a search: a list to filter, and beside it the learning curve of the one that is chosen.
 
-import { button, choice, element, labelled, percent, plainNumber } from "./dom.js";
+import { button, choice, element, labelled, percent, seconds } from "./dom.js";
 import { curveChart } from "./curve_chart.js";
 import { VERDICTS, lastOf } from "./search_run.js";
 import { makeSortable } from "./sorting.js";
@@ -118,7 +118,7 @@ export class TrainingsView {
         training.place,
         element("button", { type: "button", class: "pick", tabindex: -1, "aria-label": `Training ${training.place + 1}: ${training.arch}` }, String(training.place + 1)),
       ),
-      number(last.end, plainNumber(last.end, 5)),
+      number(last.end, seconds(last.end, this.run.budget)),
       number(last.epochs, String(last.epochs)),
       number(last.val, last.val === null ? "–" : (last.val / 100).toFixed(2)),
       number(prediction ? prediction.mean : null, prediction ? (prediction.mean / 100).toFixed(2) : "–"),
@@ -180,7 +180,7 @@ function describeTraining(run, training, wasIncumbent) {
   for (const one of training.evaluations) {
     const before = run.incumbentBefore(one);
     const against = before === null ? "no incumbent yet" : `incumbent then: ${percent(before)}`;
-    entries.push([`Epoch ${one.epochs}`, `${percent(one.val)} at ${plainNumber(one.end, 5)} s on worker ${one.worker} (${against})`]);
+    entries.push([`Epoch ${one.epochs}`, `${percent(one.val)} at ${seconds(one.end, run.budget)} s on worker ${one.worker} (${against})`]);
     for (const { atEpoch, mean, low, high } of one.predictions) {
       const really = training.curve[run.data.epochs.indexOf(atEpoch)];
       const truth = really === null || really === undefined ? "" : `; the benchmark has ${percent(really)}`;

@@ -1,0 +1,195 @@
+"""Jobs for the launchers of Hydra's: joblib, submitit (SLURM), Ray, and any other that is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nascurve.errors import ConfigError, DataFileError, NascurveError, did_you_mean
+from nascurve.experiments.files import write_atomically
+from nascurve.experiments.hydra_main import hydra_command_line
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+Poll = Callable[[], object]
+_PLUGINS = {
+    "joblib": ("hydra_joblib_launcher", "hydra-joblib-launcher"),
+    "submitit_local": ("hydra_submitit_launcher", "nascurve[slurm]"),
+    "submitit_slurm": ("hydra_submitit_launcher", "nascurve[slurm]"),
+    "ray": ("hydra_ray_launcher", "nascurve[ray]"),
+    "ray_aws": ("hydra_ray_launcher", "nascurve[ray]"),
+}
+"""Launcher: its module in hydra_plugins, and what pip installs it with."""
+_POLL_S = 0.5
+
+
+class WorkersLostError(NascurveError):
+    """Jobs were not completed, though nothing is known to be wrong with them; what was finished is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class HydraJobs:
+    """`hydra/launcher=NAME` with settings `hydra.launcher.OPTION=VALUE`.
+
+    Raises ConfigError for a launcher that does not exist or is not installed.
+    """
+
+    name: str
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.name)
+
+    def run(self, jobs: Sequence[Mapping[str, Any]], logs: Path, poll: Poll) -> None:
+        """Have each job done by a process of the launcher's; return when that is over.
+
+        jobs: mappings with a `kind` of `_KINDS` and what that needs, plain enough for JSON.
+        logs: folder for the launcher's own files.  poll: called every now and then, from a thread.
+        Raises WorkersLostError with what the launcher reports, and NascurveError that a job raised.
+        """
+        logs = logs.absolute()
+        logs.mkdir(parents=True, exist_ok=True)
+        listed = logs / f"{secrets.token_hex(8)}.json"
+        text = json.dumps(list(jobs))
+        write_atomically(listed, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        args = [
+            *("-m", f"hydra/launcher={self.name}", *self.overrides),
+            f"hydra.sweep.dir={_quoted(logs)}",
+            f"list={_quoted(listed)}",
+            f"number=range({len(jobs)})" if len(jobs) > 1 else "number=0",
+        ]
+        try:
+            with _polled(poll):
+                self._run_hydra(args)
+        finally:
+            listed.unlink(missing_ok=True)
+
+    def _run_hydra(self, args: list[str]) -> None:
+        import hydra
+
+        try:
+            with hydra_command_line("nascurve", args):
+                hydra.main(
+                    version_base="1.3", config_path="pkg://nascurve.experiments.conf.pack", config_name="pack"
+                )(do_listed)()
+        except NascurveError:
+            raise
+        except Exception as error:
+            raise WorkersLostError(
+                f"The launcher {self.name} reports {type(error).__name__}: {_short(error)}"
+            ) from error
+
+
+def do_listed(cfg: DictConfig) -> None:
+    """Hydra's task: one job of a list. Raises NascurveError."""
+    from nascurve.experiments.runner import log_each_once
+    from nascurve.processes import single_threaded
+
+    try:
+        job: dict[str, Any] = json.loads(Path(cfg.list).read_text(encoding="utf-8"))[cfg.number]
+    except (OSError, ValueError, IndexError) as error:
+        raise DataFileError(
+            f"Cannot read the list of jobs {cfg.list}: {error}. The command that made it is gone: give it "
+            "again."
+        ) from error
+    with single_threaded():
+        log_each_once()
+        _KINDS[job.pop("kind")](**job)
+
+
+def _do_pack(folder: str, name: str) -> None:
+    from nascurve.experiments.launchers import load_runner
+    from nascurve.experiments.packs import Pack
+
+    runner = load_runner(Path(folder))
+    Pack(Path(folder), name).run(runner, runner.names)
+
+
+def _do_shards(**what: Any) -> None:
+    from nascurve.experiments.collect_launched import train_listed
+
+    train_listed(**what)
+
+
+def _do_runs(runs: list[dict[str, Any]]) -> None:
+    from nascurve.experiments.packed_sweep import do_runs
+
+    do_runs(runs)
+
+
+def _do_command(module: str, argv: list[str]) -> None:
+    if module not in _COMMANDS:
+        raise ConfigError(f"A job may be one of {', '.join(_COMMANDS)}, got {module!r}.")
+    importlib.import_module(f"nascurve.experiments.{module}").main(argv)
+
+
+_KINDS: dict[str, Callable[..., None]] = {
+    "pack": _do_pack,
+    "shards": _do_shards,
+    "runs": _do_runs,
+    "command": _do_command,
+}
+_COMMANDS = ("surrogate_fit",)
+
+
+def _check(name: str) -> None:
+    if name in _PLUGINS:
+        module, package = _PLUGINS[name]
+        if importlib.util.find_spec(f"hydra_plugins.{module}") is None:
+            raise ConfigError(
+                f"hydra/launcher={name} needs a package that is not installed: pip install '{package}'."
+            )
+        return
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.launcher import Launcher
+
+    modules = [plugin.__module__ for plugin in Plugins.instance().discover(Launcher)]
+    if not any(name in module for module in modules):
+        raise ConfigError(
+            f"hydra/launcher: nothing is called {name!r}. {did_you_mean(name, {'basic', *_PLUGINS})}"
+        )
+
+
+@contextmanager
+def _polled(poll: Poll) -> Iterator[None]:
+    """Polls from a thread as long as the block lasts, which waits in the launcher; then once more."""
+    over = threading.Event()
+    errors: list[Exception] = []
+
+    def keep_polling() -> None:
+        while not over.wait(_POLL_S):
+            try:
+                poll()
+            except Exception as error:
+                errors.append(error)
+                return
+
+    thread = threading.Thread(target=keep_polling, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if errors:
+        raise errors[0]
+    poll()
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _short(error: Any, limit: int = 600) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = "; ".join(lines)
+    return text if len(text) <= limit else f"… {text[-limit:]}"

@@ -1,0 +1,168 @@
+"""`nascurve run -m … hydra/launcher=NAME`: many short runs in few jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nascurve.errors import NascurveError
+from nascurve.experiments.progress import Progress, create_progress
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+_CONFIGS = "nascurve.experiments.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class SweptRun:
+    """overrides: all of its options, as on a command line.  folder: where it goes.  swept: what distinguishes
+    it from the others of its sweep."""
+
+    overrides: tuple[str, ...]
+    folder: str
+    swept: Mapping[str, str]
+
+    @property
+    def is_there(self) -> bool:
+        return all((Path(self.folder) / name).exists() for name in ("runs.parquet", "evaluations.parquet"))
+
+    @property
+    def kind(self) -> tuple[tuple[str, str], ...]:
+        """Runs that differ in the seed alone cost about the same."""
+        return tuple((key, value) for key, value in self.swept.items() if key != "seed")
+
+
+def can_be_packed(flags: Sequence[str], overrides: Sequence[Override]) -> bool:
+    """Not where Hydra is told how to do a sweep: then it does, each run a job of its own."""
+    if not set(flags) <= {"-m", "--multirun"}:
+        return False
+    hydras = [override.key_or_group for override in overrides if override.key_or_group.startswith("hydra")]
+    return all(key == "hydra/launcher" or key.startswith("hydra.launcher.") for key in hydras)
+
+
+def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
+    """Do all combinations of the swept options that `out` does not hold yet.
+
+    The first run of each kind is done here, and tells what its kind costs; the others are packed into jobs by
+    that. Raises NascurveError when runs failed, with what the first said; the others are done all the same.
+    """
+    from nascurve.experiments.hydra_jobs import HydraJobs
+    from nascurve.experiments.launch_hydra import HydraLauncher
+    from nascurve.experiments.packs import pack_jobs
+
+    named = {o.key_or_group: str(o.value()) for o in overrides if o.key_or_group == "hydra/launcher"}
+    options = tuple(str(o.input_line) for o in overrides if o.key_or_group.startswith("hydra.launcher."))
+    jobs = HydraJobs(named["hydra/launcher"], options)
+    packing = HydraLauncher(jobs.name, options).packing
+    runs = swept_runs(overrides, out)
+    missing = [run for run in runs if not run.is_there]
+    if len(missing) < len(runs):
+        sys.stderr.write(f"{len(runs) - len(missing)} of {len(runs)} runs are there already.\n")
+    progress = create_progress(total=len(runs), done=len(runs) - len(missing))
+    costs_s: dict[Any, float] = {}
+    failures: list[str] = []
+    for run in missing:
+        if run.kind not in costs_s:
+            start_s = time.perf_counter()
+            failures += do_runs([_plain(run)])
+            costs_s[run.kind] = time.perf_counter() - start_s
+            _show(progress, runs)
+    rest = [run for run in missing if not run.is_there]
+    kinds = list(costs_s)
+    groups = pack_jobs(
+        [(kinds.index(run.kind), place) for place, run in enumerate(rest)],
+        cost_s=dict(enumerate(costs_s.values())),
+        job_s=packing.job_s or 1.0,
+        at_least=packing.at_least,
+        at_most=packing.at_most,
+    )
+    listed = [
+        {"kind": "runs", "runs": [_plain(rest[place]) for _, place in group]} for group in groups if group
+    ]
+    try:
+        if listed:
+            jobs.run(listed, out / ".launcher", lambda: _show(progress, runs))
+    finally:
+        progress.close()
+    failed = [run.folder for run in runs if not run.is_there]
+    if failed:
+        raise NascurveError(
+            f"{len(failed)} of {len(runs)} runs failed, the first of them {failed[0]}; the others are kept, and "
+            f"the same command tries them again. {' '.join(failures[:1])}"
+        )
+
+
+def swept_runs(overrides: Sequence[Override], out: Path) -> list[SweptRun]:
+    """Every combination of the swept options, the first of them varying slowest, as in Hydra."""
+    ours = [override for override in overrides if not override.key_or_group.startswith("hydra")]
+    choices = [
+        [(override, value) for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [(override, None)]
+        for override in ours
+    ]
+    runs = []
+    for combination in itertools.product(*choices):
+        swept = {override.key_or_group: value for override, value in combination if value is not None}
+        lines = tuple(
+            str(override.input_line) if value is None else f"{override.key_or_group}={value}"
+            for override, value in combination
+            if override.key_or_group != "out"
+        )
+        name = ",".join(f"{key}={value}" for key, value in sorted(swept.items()))
+        runs.append(SweptRun(lines, str((out / name).absolute()), swept))
+    return runs
+
+
+def do_runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Do runs, one after the other; what those said that failed."""
+    from hydra import compose, initialize_config_module
+
+    from nascurve.experiments.groups import choices_of, register_groups
+    from nascurve.experiments.overrides import parse_overrides
+    from nascurve.experiments.single_run import SweepPlace, run_job
+
+    failures = []
+    for run in runs:
+        overrides = parse_overrides(run["overrides"], command="run")
+        register_groups(choices_of(overrides), overrides, own_configs=False)
+        place = SweepPlace(Path(run["folder"]), run["swept"])
+        try:
+            with _hydra_at_rest(), initialize_config_module(_CONFIGS, version_base="1.3"):
+                config = compose("run", overrides=list(run["overrides"]))
+            with contextlib.redirect_stdout(io.StringIO()):  # the parent says how far all are
+                run_job(config, place)
+        except Exception as error:
+            failures.append(f"{type(error).__name__}: {error}")
+            sys.stderr.write(f"{run['folder']} failed: {failures[-1]}\n")
+    return failures
+
+
+@contextlib.contextmanager
+def _hydra_at_rest() -> Iterator[None]:
+    """In a job Hydra holds the configuration of the job; for a moment it is free for that of a run."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    state = GlobalHydra.instance()
+    before = state.hydra
+    state.hydra = None
+    try:
+        yield
+    finally:
+        state.hydra = before
+
+
+def _plain(run: SweptRun) -> dict[str, Any]:
+    return {"overrides": list(run.overrides), "folder": run.folder, "swept": dict(run.swept)}
+
+
+def _show(progress: Progress, runs: Sequence[SweptRun]) -> None:
+    progress.update(sum(run.is_there for run in runs), 0, 0)
