@@ -71,7 +71,7 @@ class LaunchedTrainer:
                     "folder": str(folder.absolute()),
                     "shards": [_plain(job) for job in group],
                 }
-                for group in _grouped(shard_jobs, runs_per_job)
+                for group in grouped(shard_jobs, runs_per_job)
             ],
             folder.parent / "logs",
             poll,
@@ -105,7 +105,9 @@ def _measured_cost_s(folder: Path) -> float:
     return float(np.mean(seconds)) if seconds else math.nan
 
 
-def _grouped(jobs: Sequence[ShardJob], runs_per_job: int) -> list[list[ShardJob]]:
+def grouped(jobs: Sequence[ShardJob], runs_per_job: int) -> list[list[ShardJob]]:
+    """Shards dealt out to jobs of about so many runs, one after the other: equal in number, and in cost as
+    far as chance allows."""
     n_runs = sum(len(networks) for networks, _ in jobs)
     n_groups = min(max(1, math.ceil(n_runs / runs_per_job)), _MAX_JOBS, len(jobs))
     return [list(jobs[start::n_groups]) for start in range(n_groups)]

@@ -158,6 +158,10 @@ def _compose(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
                 raise ConfigError(
                     f"compare: {root} has no options of its own, got {arg!r}. See `nascurve compare --help`."
                 )
+            if override.is_sweep_override() and key == "experiment":
+                raise UsageError(
+                    f"compare: expected one experiment, got {arg!r}. Run them one after another."
+                )
             if override.is_sweep_override():
                 raise UsageError(
                     f"compare: {arg!r} lists several values. Put them in brackets: {key}=[...], "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from nascurve.errors import UnknownIdError, did_you_mean
+from nascurve.errors import DataFileError, UnknownIdError, did_you_mean
 from nascurve.experiments.options import mapping
 
 CONFIGS = "nascurve.experiments.conf.compare"
@@ -104,7 +104,13 @@ class ExperimentPreset:
         if official:
             from nascurve.experiments.source import BenchmarkSource, mean_training_s
 
-            benchmark = BenchmarkSource.read(name, config["benchmark_options"]).load()
+            try:
+                benchmark = BenchmarkSource.read(name, config["benchmark_options"]).load()
+            except DataFileError as error:
+                raise DataFileError(
+                    f"{error} (experiment={self.name} reads it from benchmark_options.data_dir=…; with "
+                    "benchmark=pocket201-digits it runs on curves that nascurve brings along.)"
+                ) from error
             training_s = mean_training_s(benchmark)
             if 1 / _MOST <= budget_s / (trainings * training_s) <= _MOST:
                 return budget_s, f"the published {budget_s:,.0f} simulated s"

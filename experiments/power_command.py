@@ -171,7 +171,7 @@ def _report(variation: Variation, heading: str, goal: Goal) -> str:
             "power by seeds, and the difference that the t-test's formula finds with the power asked for:",
             _by_seeds(variation, goal),
             "",
-            "rank test: Wilcoxon signed-rank of pairs, Mann-Whitney without; 2,000 simulated experiments each.",
+            "rank test: Wilcoxon signed-rank if paired, else Mann-Whitney; 2,000 simulated experiments each.",
             "Of m comparisons corrected by Holm the smallest p meets alpha / m: give that as alpha.",
         ]
     )

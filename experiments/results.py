@@ -84,7 +84,7 @@ def read_study(path: Path) -> dict[str, Results]:
         return {results.title: results}
     study: dict[str, Results] = {}
     for folder in _inner_folders(path):
-        if not ExperimentFolder(folder).has_runs():
+        if not (ExperimentFolder(folder).has_runs() or ExperimentFolder(folder).runs.exists()):
             continue
         results = read_results(folder)
         if results.title in study:

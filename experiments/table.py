@@ -63,11 +63,10 @@ def format_summary(summary: pd.DataFrame) -> str:
 
 def summary_cells(summary: pd.DataFrame) -> Cells:
     """The cells of that table, one row a method; with the columns n_failed and n_missing, where they are."""
-    metric = str(summary["metric"].iloc[0])
     header = ["optimizer", "lce", "seeds"]
     counts = [name for name in ("n_failed", "n_missing") if name in summary]
     header += [name.removeprefix("n_") for name in counts]
-    header += [f"final {metric.replace('_', ' ')} (pp)", "median", "test acc (%)"]
+    header += [final_header(summary), "median", "test acc (%)"]
     compared, has_totals = _is_compared(summary), "evaluations_mean" in summary
     header += ["speed-up", "p (Holm)"] if compared else []
     header += ["evaluations"] if has_totals else []
@@ -81,6 +80,11 @@ def summary_cells(summary: pd.DataFrame) -> Cells:
         rows.append(cells)
     right = [place for place, name in enumerate(header) if name not in _FLUSH_LEFT]
     return Cells(header, rows, right)
+
+
+def final_header(summary: pd.DataFrame) -> str:
+    """What `final_cell` is, and its unit."""
+    return f"final {str(summary['metric'].iloc[0]).replace('_', ' ')} (pp)"
 
 
 def final_cell(row: Mapping[Any, Any]) -> str:
@@ -110,7 +114,9 @@ def summary_notes(summary: pd.DataFrame) -> list[str]:
 
 
 def _is_compared(summary: pd.DataFrame) -> bool:
-    return bool((summary["lce"] != NO_LCE).any() and (summary["lce"] == NO_LCE).any())
+    """Whether some method has one without LCE to be compared with, in these rows or filtered out of them."""
+    with_lce = summary["lce"] != NO_LCE
+    return bool(with_lce.any() and (not with_lce.all() or summary["gain_mean"].notna().any()))
 
 
 def frame_cells(frame: pd.DataFrame) -> Cells:
@@ -126,8 +132,9 @@ def _value(column: str, value: Any) -> str:
         return "-"
     if not isinstance(value, float):
         return str(value)
-    is_p = column == "p" or column.startswith("p_")
-    return p_value(value) if is_p else _number(value, ".4g")
+    if column == "p" or column.startswith("p_"):
+        return p_value(value)
+    return _number(value, ".0f" if abs(value) >= 1000 else ".4g")
 
 
 def _points(value: float) -> str:

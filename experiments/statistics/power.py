@@ -23,8 +23,10 @@ _MANY_CELLS = 2_000_000  # of one simulation held at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """difference_pp: to be found, percentage points.  power: probability of it.  alpha: level of the two-sided
-    test. Raises ConfigError."""
+    """difference_pp: to be found, percentage points.  power: probability of that.  alpha: of the two-sided test.
+
+    Raises ConfigError.
+    """
 
     difference_pp: float
     power: float = 0.8

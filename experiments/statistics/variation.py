@@ -68,8 +68,8 @@ class Variation:
     def draw_differences(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
         """Differences of paired runs whose expectation is `mean`.
 
-        A pilot's differences have their own mean taken off and get a random sign: that is how they spread when
-        the methods are alike, the null hypothesis of the signed-rank test. Pairs that do not differ stay
+        A pilot's differences have their own mean taken off and get a random sign: that is how they spread
+        when the methods are alike, the null hypothesis of the signed-rank test. Pairs that do not differ stay
         so (both found the same), and the others carry the whole effect; were all shifted, those ties would
         make the test look far stronger than it is.
         """

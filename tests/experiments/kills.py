@@ -26,9 +26,12 @@ class Sweep:
 
     def start(self) -> subprocess.Popen[bytes]:
         """In a session of its own, as a terminal or a job scheduler does."""
-        command = [sys.executable, "-m", "nascurve.experiments.cli", "compare", *self.options, f"out={self.out}"]
+        program = [sys.executable, "-m", "nascurve.experiments.cli"]
         return subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            [*program, "compare", *self.options, f"out={self.out}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def finish(self) -> bytes:

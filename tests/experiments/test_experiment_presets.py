@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import nascurve
-from nascurve.errors import ConfigError, UnknownIdError
+from nascurve.errors import ConfigError, DataFileError, UnknownIdError
 from nascurve.experiments.cli import main
 from nascurve.experiments.compare_command import _compose
 from nascurve.experiments.experiment_presets import ExperimentPreset, experiment_names
 from nascurve.experiments.methods import Method, read_methods
 from nascurve.experiments.source import mean_training_s
+from nascurve.experiments.usage import UsageError
 from nascurve.lce._epochs import first_look, predicted_epoch
 from nascurve.simulator.types import Problem
 
@@ -205,6 +206,8 @@ def test_several_embedded_benchmarks() -> None:
     ("args", "error", "text"),
     [
         (["experiment=x11_nb21"], UnknownIdError, "Did you mean 'x11_nb201'"),
+        (["experiment=x11_nb201,x11_nlp"], UsageError, "expected one experiment"),
+        (["experiment=x11_nb201"], DataFileError, "benchmark=pocket201-digits it runs on curves"),
         (["experiment=[x11_nb201]"], UnknownIdError, "no preset is called"),
         (["experiment=x11_nb201", EMBEDDED, "lce_options=3"], ConfigError, "lce_options: expected options"),
     ],

@@ -157,6 +157,8 @@ def test_a_study_in_which_nothing_has_run_is_a_clear_error(tmp_path: Path) -> No
         out=tmp_path,
     )
     shutil.rmtree(tmp_path / "other" / "store")
+    assert len(read_study(tmp_path)) == 2  # runs.parquet is still there
+    (tmp_path / "other" / "runs.parquet").unlink()
     assert list(read_study(tmp_path)) == ["synthetic-v1 (synthetic)"]
     shutil.copytree(tmp_path / "synthetic", tmp_path / "copy")
     with pytest.raises(ConfigError, match=r"(?s)copy and .*synthetic hold the same benchmark"):
