@@ -35,6 +35,10 @@ class WorkersLostError(NascurveError):
     """Jobs were not completed, though nothing is known to be wrong with them; what was finished is kept."""
 
 
+class LaunchFailedError(WorkersLostError):
+    """A launcher reports an error: of a job, or of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class HydraJobs:
     """`hydra/launcher=NAME` with settings `hydra.launcher.OPTION=VALUE`.
@@ -53,7 +57,7 @@ class HydraJobs:
 
         jobs: mappings with a `kind` of `_KINDS` and what that needs, plain enough for JSON.
         logs: folder for the launcher's own files.  poll: called every now and then, from a thread.
-        Raises WorkersLostError with what the launcher reports, and NascurveError that a job raised.
+        Raises LaunchFailedError with what the launcher reports, and NascurveError that a job raised.
         """
         logs = logs.absolute()
         logs.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,7 @@ class HydraJobs:
         except NascurveError:
             raise
         except Exception as error:
-            raise WorkersLostError(
+            raise LaunchFailedError(
                 f"The launcher {self.name} reports {type(error).__name__}: {_short(error)}"
             ) from error
 

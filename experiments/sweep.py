@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nascurve.errors import NascurveError
 from nascurve.experiments.config import Comparison
 from nascurve.experiments.folder import ExperimentFolder
-from nascurve.experiments.hydra_jobs import WorkersLostError
+from nascurve.experiments.hydra_jobs import LaunchFailedError, WorkersLostError
 from nascurve.experiments.journal import read_journal
 from nascurve.experiments.launchers import Launcher
 from nascurve.experiments.pack_watch import PackWatch
@@ -99,6 +99,7 @@ class Sweep:
     retry_failed: bool = False
     _progress: Progress = field(default_factory=NoProgress)
     _status: dict[tuple[int, RunKey], str] = field(default_factory=dict)
+    _counts: Counter[tuple[int, str]] = field(default_factory=Counter)
     _retried: set[tuple[int, RunKey]] = field(default_factory=set)
     _deaths: Counter[tuple[int, Job]] = field(default_factory=Counter)
 
@@ -124,7 +125,8 @@ class Sweep:
             self._take_stock()
             idle = 0 if len(self._status) > before else idle + 1
             if lost is not None:
-                if idle >= _MAX_DEATHS or (idle and not self._deaths):
+                hopeless = isinstance(lost, LaunchFailedError) and not self._deaths
+                if idle >= _MAX_DEATHS or (idle and hopeless):
                     raise lost
                 self._progress.note(f"{lost} What is missing is done again.")
             elif idle >= _MAX_DEATHS:
@@ -154,7 +156,7 @@ class Sweep:
                 if status == "failed" and self.retry_failed:
                     self._retried.add((index, key))
                 else:
-                    self._status[index, key] = status
+                    self._note(index, key, status)
 
     @property
     def total(self) -> int:
@@ -162,7 +164,15 @@ class Sweep:
 
     def count(self, status: str, place: int | None = None) -> int:
         """Runs that have ended so; of one experiment, or of all."""
-        return sum(own == status and place in (None, index) for (index, _), own in self._status.items())
+        places = range(len(self.experiments)) if place is None else [place]
+        return sum(self._counts[index, status] for index in places)
+
+    def _note(self, index: int, key: RunKey, status: str) -> None:
+        before = self._status.get((index, key))
+        if before is not None:
+            self._counts[index, before] -= 1
+        self._status[index, key] = status
+        self._counts[index, status] += 1
 
     def _missing(self) -> list[Missing]:
         """By experiment, then by seed, so that a sweep that is stopped has whole seeds."""
@@ -249,15 +259,11 @@ class Sweep:
             poll()
 
     def _ended(self, index: int, record: RunRecord) -> None:
-        self._status[index, record.key] = record.status
+        self._note(index, record.key, record.status)
         self.on_ended(index, record)
 
     def _show(self, n_running: int) -> None:
-        n_done = self.count("done")
-        self._progress.update(n_done, n_running, len(self._status) - n_done)
-
-    def _key(self, index: int, job: Job) -> RunKey:
-        return (*self.experiments[index].labels[job[0]], job[1])
+        self._progress.update(self.count("done"), n_running, self.count("failed"))
 
     def _wait_for_others(self) -> None:
         """Until no process is at work on a packed job, of this launch or of an earlier one."""
@@ -294,14 +300,14 @@ class Sweep:
                     experiment.folder.store.append(
                         f"{pack.name}-dead", [failed_record(label, suspect[1], cause, "")]
                     )
-                    self._status[index, (*label, suspect[1])] = "failed"
+                    self._note(index, (*label, suspect[1]), "failed")
 
     def _take_stock(self) -> None:
         self._salvage()
         for index, experiment in enumerate(self.experiments):
             for key, status in experiment.status_of_runs().items():
                 if status == "done" or (index, key) not in self._retried:
-                    self._status[index, key] = status
+                    self._note(index, key, status)
 
 
 def _at_work(pack: Pack, labels: Sequence[tuple[str, str]]) -> Job | None:

@@ -18,6 +18,7 @@ _MODULES = (
     "viewport",
     "zooming",
     "legend",
+    "paper_width",
     "step_chart",
     "sorting",
     "search_run",

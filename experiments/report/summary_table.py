@@ -23,6 +23,7 @@ _METRICS = {
     "test_error": "Final test error: 1 - the incumbent's true test accuracy (the best is not known)",
 }
 _INTERVAL = "95 % interval"
+_P = "p (Holm)"
 
 
 def summary_table(results: Results, *, id: str) -> ReportTable:  # noqa: A002
@@ -33,7 +34,7 @@ def summary_table(results: Results, *, id: str) -> ReportTable:  # noqa: A002
     failed = failed_runs(results)
     best = min((_final(row, metric)[0] for row in summary.to_dict("records")), default=math.nan)
     header = ["Optimizer", "LCE", "Seeds", "Failed", f"Final {name} (pp)", _INTERVAL, "Median"]
-    header += ["Test acc. (%)", "Speed-up", _INTERVAL, "p", "Gain (pp)", _INTERVAL, "p", "Evaluations"]
+    header += ["Test acc. (%)", "Speed-up", _INTERVAL, _P, "Gain (pp)", _INTERVAL, _P, "Evaluations"]
     rows = []
     for row in summary.to_dict("records"):
         key = (str(row["optimizer"]), str(row["lce"]))

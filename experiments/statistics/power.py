@@ -23,7 +23,7 @@ _MANY_CELLS = 2_000_000  # of one simulation held at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """difference_pp: to be found, percentage points.  power: probability of that.  alpha: of the two-sided test.
+    """difference_pp: to be found, percentage points.  power: its probability.  alpha: of the two-sided test.
 
     Raises ConfigError.
     """

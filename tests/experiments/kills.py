@@ -45,12 +45,14 @@ class Sweep:
         """Start, and kill something at a random moment; whether that came before the end."""
         process = self.start()
         how = rng.choice(["parent", "parent", "worker", "group", "interrupt", "interrupt twice"])
-        deadline = time.monotonic() + rng.uniform(0.2, 4.0)
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                assert process.returncode == 0, process.communicate()[1].decode()
-                return False
-            time.sleep(0.02)
+        if not (rng.random() < 0.25 and how != "worker"):  # the others come while it starts
+            self._wait_until_begun(process)
+        deadline = time.monotonic() + rng.uniform(0.0, 2.5)
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            assert process.returncode == 0, process.communicate()[1].decode()
+            return False
         killed = _kill(process, how, rng)
         try:
             _, said = process.communicate(timeout=DEADLINE_S)
@@ -62,6 +64,10 @@ class Sweep:
             raise AssertionError(f"exit code {process.returncode} after {how}: {said.decode()}")
         self.kills[how] += killed
         return killed
+
+    def _wait_until_begun(self, process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None and not any((self.out / "jobs").glob("*.jsonl")):
+            time.sleep(0.01)
 
 
 def _kill(process: subprocess.Popen[bytes], how: str, rng: random.Random) -> bool:

@@ -1,4 +1,4 @@
-"""Scores, aggregates, tests and ranks of studies: against hand calculation and the libraries they come from."""
+"""Scores, aggregates, tests and ranks of studies, against hand calculation and the libraries."""
 
 from __future__ import annotations
 
@@ -89,16 +89,16 @@ def test_only_seeds_that_all_methods_have_are_compared_and_the_notes_say_so() ->
     (note,) = study.notes
     assert "of 10 seeds all methods have 4" in note
     assert "rs 9, re 5" in note
-    with pytest.raises(ConfigError, match="all methods have 4 .* expected at least 5. Finish the runs"):
+    with pytest.raises(ConfigError, match=r"all methods have 4 .* expected at least 5. Finish the runs"):
         PairedStudy.of({"bench": results(curves)}, min_seeds=5)
     with pytest.raises(ConfigError, match="at least 6 seeds that all methods have, got 4"):
         reference_tests(Scores.of(study))
 
 
 def test_a_method_without_any_run_or_an_unknown_one_is_a_clear_error() -> None:
-    with pytest.raises(ConfigError, match="of 3 seeds all methods have 0 .*re 0"):
+    with pytest.raises(ConfigError, match=r"of 3 seeds all methods have 0 .*re 0"):
         PairedStudy.of({"bench": results({RS: {s: [(1.0, 0.1)] for s in range(3)}, RE: {}})})
-    with pytest.raises(ConfigError, match="no method 're\\+lw'.*Did you mean 're\\+lv'"):
+    with pytest.raises(ConfigError, match=r"no method 're\+lw'.*Did you mean 're\+lv'"):
         PairedStudy.of({"bench": finals(three())}, methods=["rs", "re+lw"])
     with pytest.raises(ConfigError, match="at least one task"):
         PairedStudy.of({})
@@ -178,8 +178,8 @@ def test_a_run_that_begins_at_the_end_has_no_area() -> None:
 
 @pytest.fixture(scope="module")
 def rliable_library() -> types.ModuleType:
-    """rliable's bootstrap. It needs `arch.bootstrap` alone, but `arch` itself cannot be imported beside pandas 3:
-    a bare package in its place lets Python find the one part."""
+    """rliable's bootstrap. It needs `arch.bootstrap` alone, but `arch` itself cannot be imported beside
+    pandas 3: a bare package in its place lets Python find the one part."""
     if "rliable.library" not in sys.modules:
         spec = importlib.util.find_spec("arch")
         assert spec is not None
@@ -198,16 +198,16 @@ def test_intervals_agree_with_those_of_rliable(rliable_library: types.ModuleType
 
     found = scores({"a": finals(three(25)), "b": finals(three(25, seed=4))})
     table = aggregate_table(found).set_index("method")
-    state = np.random.get_state()
+    state = np.random.get_state()  # noqa: NPY002 - rliable draws from the global generator
     try:
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         point, ends = rliable_library.get_interval_estimates(
             dict(zip(found.methods, found.comparable, strict=True)),
             lambda values: np.array([metrics.aggregate_iqm(values), metrics.aggregate_mean(values)]),
             reps=2000,
         )
     finally:
-        np.random.set_state(state)
+        np.random.set_state(state)  # noqa: NPY002
     for method in found.methods:
         row = table.loc[method]
         assert [row["iqm"], row["mean"]] == pytest.approx(point[method])

@@ -80,11 +80,8 @@ def stored(store: RunStore, more: Sequence[RunRecord] = ()) -> dict[int, RunReco
 def test_what_was_appended_is_read_back(store: RunStore) -> None:
     written = [record(0), record(1), record(2), failed(3, "ValueError: no luck"), record(4, float("nan"))]
     read = stored(store, written[4:])
-    assert {seed: read[seed] for seed in range(4)} == {
-        seed: dataclasses.replace(one, archs=one.archs if one.status == "done" else read[3].archs)
-        for seed, one in enumerate(written[:4])
-    }
-    assert repr(read[4]) == repr(written[4])
+    assert [read[seed] for seed in range(4)] == written[:4]
+    assert repr(read[4]) == repr(written[4])  # repr: NaN equals NaN
     assert store.records_of("a") == written[:2]
     assert store.records_of("nothing") == []
     assert store
@@ -228,7 +225,7 @@ def test_a_kill_while_a_file_is_written_leaves_nothing_that_readers_see(
     assert len(stored(store)) == 4
     assert len(pd.read_parquet(store.path)) == 4
     assert len(polars.read_parquet(store.path / "*.parquet")) == 4
-    assert duckdb.sql(f"select count(*) from '{store.path}/*.parquet'").fetchone() == (4,)
+    assert duckdb.sql(f"select count(*) from '{store.path}/*.parquet'").fetchall() == [(4,)]
     collect_leftovers(tmp_path)
     assert sorted(path.name for path in store.path.iterdir()) == ["a.parquet", "b.parquet"]
 

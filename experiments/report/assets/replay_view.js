@@ -2,6 +2,7 @@
 
 import { button, choice, element, labelled, percent, seconds, svgElement } from "./dom.js";
 import { INK, drawFrame, emptyChart, marker, text } from "./frame.js";
+import { PaperWidth } from "./paper_width.js";
 import { makeScale } from "./scale.js";
 
 const MARGIN = { left: 56, right: 14, top: 12 };
@@ -9,6 +10,7 @@ const WHOLE_SEARCH_S = 30; // real seconds at speed 1
 const STEP_S = 0.5; // between evaluations where motion is to be reduced
 const LANE = 16;
 const MOST_LANES = 16;
+const MOST_TOLD = 4; // workers whose trainings are named
 const SPEEDS = [["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["5", "5 ×"], ["20", "20 ×"]];
 const COMPLETE = "#0072B2";
 const PART = "#E69F00";
@@ -56,7 +58,7 @@ export class ReplayView {
       this.paper,
       this.status,
     );
-    new ResizeObserver(() => this.#resized()).observe(this.paper);
+    this.paperWidth = new PaperWidth(this.paper, () => this.#draw());
   }
 
   show(run) {
@@ -105,14 +107,10 @@ export class ReplayView {
     return ends.findLast((end) => end < this.time - 1e-9) ?? 0;
   }
 
-  #resized() {
-    if (this.run && this.width !== Math.round(this.paper.clientWidth)) this.#draw();
-  }
-
   #draw() {
     const { run, budget } = this;
-    this.width = Math.round(this.paper.clientWidth);
-    const width = Math.max(280, this.width || 640);
+    if (!run) return;
+    const width = this.paperWidth.take();
     const lanes = Math.min(MOST_LANES, run.data.n_workers);
     const height = 300 + LANE * lanes + 30;
     const x = makeScale({ log: false, from: 0, to: budget, start: MARGIN.left, end: width - MARGIN.right });
@@ -219,16 +217,17 @@ export class ReplayView {
       ? `${percent(incumbent.val)} validation, ${percent(incumbent.test)} true test accuracy` +
         (incumbent.regret === null ? "" : `, regret ${(incumbent.regret / 100).toFixed(2)} points`)
       : "none yet";
-    const training = this.bars
-      .filter(({ start, end }) => start <= now && (now < end || (now >= this.budget && end >= this.budget)))
-      .sort((a, b) => a.worker - b.worker)
-      .slice(0, 4)
-      .map(({ worker, arch, epochs }) => `worker ${worker}: to epoch ${epochs}, ${arch}`);
+    const busy = this.bars.filter(({ start, end }) => start <= now && (now < end || (now >= this.budget && end >= this.budget)));
+    // As many lines whatever happens, so that nothing moves while it plays.
+    const told = Array.from({ length: Math.min(MOST_TOLD, run.data.n_workers) }, (_, worker) => {
+      const bar = busy.find((one) => one.worker === worker);
+      return element("div", { class: "line" }, bar ? `worker ${worker}, to epoch ${bar.epochs}: ${bar.arch}` : `worker ${worker}: nothing`);
+    });
     const entries = [
       ["Clock", `${seconds(now, this.budget)} of ${seconds(this.budget, this.budget)} simulated seconds`],
       ["Evaluations", `${finished} of ${run.data.n_evaluations}`],
       ["Incumbent", best],
-      ["In training", training.length ? training.join("; ") : "nothing"],
+      ["In training", element("div", {}, ...told)],
     ];
     this.status.replaceChildren(...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
   }

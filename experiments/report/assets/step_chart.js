@@ -3,6 +3,7 @@
 import { button, choice, element, labelled, plainNumber, saveFile, svgElement, toggle } from "./dom.js";
 import { INK, drawFrame, emptyChart, marker, swatchParts, text } from "./frame.js";
 import { Legend } from "./legend.js";
+import { PaperWidth } from "./paper_width.js";
 import { makeScale } from "./scale.js";
 import { bandPath, placesBetween, stepAt, stepPath } from "./step_path.js";
 import { Viewport } from "./viewport.js";
@@ -46,7 +47,7 @@ export class StepChart {
       this.live,
     );
     followInput(this);
-    new ResizeObserver(() => this.#resized()).observe(this.paper);
+    this.paperWidth = new PaperWidth(this.paper, () => this.draw());
     this.draw();
   }
 
@@ -91,11 +92,6 @@ export class StepChart {
     return { from: this.log.x ? 0.85 * first : 0, to: this.data.budget_s };
   }
 
-  #resized() {
-    const width = Math.round(this.paper.clientWidth);
-    if (width > 0 && width !== this.width) this.draw();
-  }
-
   get #curves() {
     return this.data.curves[this.statistic].map((curve, place) => (this.legend.shown[place] ? curve : null));
   }
@@ -120,7 +116,7 @@ export class StepChart {
   }
 
   draw() {
-    this.width = Math.max(280, Math.round(this.paper.clientWidth) || 640);
+    this.width = this.paperWidth.take();
     const height = Math.round(Math.max(300, Math.min(460, 0.62 * this.width)));
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
     this.svg.setAttribute("width", this.width);

@@ -2,11 +2,12 @@
 
 import { button, choice, element, labelled, percent, seconds } from "./dom.js";
 import { curveChart } from "./curve_chart.js";
+import { PaperWidth } from "./paper_width.js";
 import { VERDICTS, lastOf } from "./search_run.js";
 import { makeSortable } from "./sorting.js";
 
 const FIRST_ROWS = 200;
-const COLUMNS = ["No.", "Back at (s)", "Epochs", "Accuracy (%)", "Predicted (%)", "Outcome", "Architecture"];
+const COLUMNS = ["No.", "Time (s)", "Epochs", "Val. acc. (%)", "Predicted (%)", "Outcome", "Architecture"];
 const MARKS = { complete: "complete", promoted: "promoted", stopped: "stopped", cut_off: "cut off", waiting: "waiting" };
 
 export class TrainingsView {
@@ -56,14 +57,14 @@ export class TrainingsView {
       ),
     );
     makeSortable(table);
-    new ResizeObserver(() => this.#drawCurve()).observe(this.paper);
+    this.paperWidth = new PaperWidth(this.paper, () => this.#drawCurve());
   }
 
   show(run) {
     this.run = run;
     this.winners = run.wasIncumbent;
     this.rows = null;
-    this.chosen = run.trainings[0] ?? null;
+    this.chosen = run.incumbentAt(Infinity)?.training ?? run.trainings[0] ?? null;
     this.all = false;
     this.#list();
     this.#drawCurve();
@@ -108,7 +109,7 @@ export class TrainingsView {
 
   #row(training) {
     const last = lastOf(training);
-    const prediction = last.predictions[last.predictions.length - 1];
+    const prediction = training.evaluations.flatMap((one) => one.predictions).pop();
     const star = this.winners.has(training) ? " ★" : "";
     const number = (value, shown) => element("td", { class: "number", "data-key": value, "data-missing": value === null }, shown);
     const row = element(
@@ -160,11 +161,7 @@ export class TrainingsView {
       this.details.replaceChildren("This search finished no training within the budget.");
       return;
     }
-    const width = Math.max(280, Math.round(this.paper.clientWidth) || 480);
-    if (this.drawn !== training || this.drawnWidth !== width) {
-      this.paper.replaceChildren(curveChart(run, training, width));
-      [this.drawn, this.drawnWidth] = [training, width];
-    }
+    this.paper.replaceChildren(curveChart(run, training, this.paperWidth.take()));
     this.details.replaceChildren(describeTraining(run, training, this.winners.has(training)));
   }
 }
