@@ -152,13 +152,15 @@ def _check(name: str) -> None:
                 f"hydra/launcher={name} needs a package that is not installed: pip install '{package}'."
             )
         return
+    from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
     from hydra.plugins.launcher import Launcher
 
-    modules = [plugin.__module__ for plugin in Plugins.instance().discover(Launcher)]
-    if not any(name in module for module in modules):
+    Plugins.instance().discover(Launcher)  # which registers their settings, by name
+    installed = {node.removesuffix(".yaml") for node in ConfigStore.instance().list("hydra/launcher")}
+    if name not in installed:
         raise ConfigError(
-            f"hydra/launcher: nothing is called {name!r}. {did_you_mean(name, {'basic', *_PLUGINS})}"
+            f"hydra/launcher: nothing is called {name!r}. {did_you_mean(name, {*installed, *_PLUGINS})}"
         )
 
 

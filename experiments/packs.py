@@ -160,12 +160,6 @@ def pack_jobs(
     return groups
 
 
-def new_names(n: int, *, launch: str) -> list[str]:
-    """Names of n packs of one launch, in order."""
-    width = len(str(max(n - 1, 0)))
-    return [f"{launch}-{number:0{width}}" for number in range(n)]
-
-
 def launch_name(random_hex: str) -> str:
     """Of one launch: sorted by time, and not the same twice."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{random_hex}"

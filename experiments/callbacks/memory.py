@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +16,18 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """Values that JSON can hold, in a file in the folder of results; forgotten where no run is there yet, and
-    without a folder.
+    """Values that JSON can hold, in a file in the folder of results. They are forgotten where no run is there
+    yet, where they are about another place, and without a folder.
 
+    place: where the tool keeps what it gets; only a checksum is written, as an address may hold a password.
     done: runs that were there before this session.
     """
 
-    def __init__(self, folder: Path | None, name: str, *, done: int) -> None:
+    def __init__(self, folder: Path | None, name: str, *, place: Sequence[str | None], done: int) -> None:
         self._path = None if folder is None else folder / name
-        self.values: dict[str, Any] = self._read() if done else {}
+        checksum = hashlib.sha256(json.dumps(list(place)).encode()).hexdigest()
+        known = self._read() if done else {}
+        self.values: dict[str, Any] = known if known.get("place") == checksum else {"place": checksum}
 
     def keep(self, **values: Any) -> None:
         """Add values; they are on the disk when this returns. Raises DataFileError."""

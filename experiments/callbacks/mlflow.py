@@ -58,13 +58,13 @@ class MLflow:
 
         self._config = config
         self._client: MlflowClient = MlflowClient(tracking_uri=self._tracking_uri)
-        self._memory = Memory(folder, "mlflow.json", done=done)
-        self._complete = done == total
         place = [str(self._client.tracking_uri), self._experiment]
-        known = self._memory.values if self._memory.values.get("place") == place else {}
-        self._ids = self._resumed(known.get("ids", {})) or self._created()
-        self._memory.values = dict(known)  # what was logged elsewhere is no matter here
-        self._memory.keep(place=place, ids=self._ids)
+        self._memory = Memory(folder, "mlflow.json", place=place, done=done)
+        self._complete = done == total
+        self._ids = self._resumed(self._memory.values.get("ids", {}))
+        if not self._ids:
+            self._ids = self._created()
+            self._memory.keep(ids=self._ids, results=None)
 
     def run_finished(self, run: Mapping[str, Any]) -> None:
         key = (run["optimizer"], run["lce"])

@@ -54,7 +54,7 @@ class WandB:
     def begin(self, config: Mapping[str, Any], folder: Path | None, total: int, done: int) -> None:
         self._config, self._folder = config, folder
         self._settings = method_settings(config)
-        self._memory = Memory(folder, "wandb.json", done=done)
+        self._memory = Memory(folder, "wandb.json", place=[self._entity, self._project], done=done)
         if "group" not in self._memory.values:
             title = benchmark_title(config["experiment"]["benchmark"])
             self._memory.keep(group=f"{title} {uuid.uuid4().hex[:6]}")

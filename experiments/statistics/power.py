@@ -87,15 +87,22 @@ def simulated_power(variation: Variation, design: Design, seeds: int, goal: Goal
 
 def seeds_by_formula(variation: Variation, design: Design, goal: Goal) -> int | None:
     """The fewest seeds at which the formula reaches the power; None beyond ten million."""
-    return _fewest(lambda seeds: formula_power(variation, design, seeds, goal) >= goal.power, 2, MOST_SEEDS)
+
+    def reaches(seeds: int) -> bool:
+        return formula_power(variation, design, seeds, goal) >= goal.power
+
+    return _fewest(reaches, guess=16, most=MOST_SEEDS)
 
 
 def seeds_by_simulation(variation: Variation, design: Design, goal: Goal) -> int | None:
     """The fewest seeds at which the simulated test reaches the power, to about two in a hundred; None beyond
     five thousand."""
-    return _fewest(
-        lambda seeds: simulated_power(variation, design, seeds, goal) >= goal.power, 2, MOST_SIMULATED
-    )
+
+    def reaches(seeds: int) -> bool:
+        return simulated_power(variation, design, seeds, goal) >= goal.power
+
+    guess = seeds_by_formula(variation, design, goal) or MOST_SEEDS
+    return _fewest(reaches, guess=guess, most=MOST_SIMULATED) if guess <= 2 * MOST_SIMULATED else None
 
 
 def detectable_difference(variation: Variation, design: Design, seeds: int, goal: Goal) -> float:
@@ -113,19 +120,22 @@ def detectable_difference(variation: Variation, design: Design, seeds: int, goal
     return float(optimize.brentq(missing, 1e-9 * scale, highest))
 
 
-def _fewest(reaches: Callable[[int], bool], lowest: int, highest: int) -> int | None:
-    """The smallest number from which on it is reached: doubled until it is, then halved in between."""
-    if reaches(lowest):
-        return lowest
-    known_not, trial = lowest, 2 * lowest
-    while not reaches(trial):
-        if trial == highest:
+def _fewest(reaches: Callable[[int], bool], *, guess: int, most: int) -> int | None:
+    """The smallest number, from 2, at which it is reached; None beyond `most`. From the guess the bracket grows
+    by a quarter at a time, then is halved."""
+    high = min(guess, most)
+    low = high
+    while not reaches(high):
+        if high == most:
             return None
-        known_not, trial = trial, min(2 * trial, highest)
-    while trial - known_not > 1:
-        middle = (known_not + trial) // 2
+        low, high = high, min(high + high // 4 + 1, most)
+    if low == high:
+        while low > 2 and reaches(low := max(2, low - low // 5 - 1)):
+            high = low
+    while high - low > 1:
+        middle = (low + high) // 2
         if reaches(middle):
-            trial = middle
+            high = middle
         else:
-            known_not = middle
-    return trial
+            low = middle
+    return high

@@ -11,6 +11,7 @@ from nascurve.options import real
 from nascurve.simulator.types import FloatArray
 
 _DIGITS = 12
+_FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,7 +22,8 @@ class Variation:
     of paired seeds.  correlation: of paired scores; 0 where there is nothing to correlate.
     mean_difference: of the pilot; NaN without one.
     values: what one run scores when both methods are alike, to draw from; None: normal.
-    differences: likewise of differences of paired runs; `draw_differences` gives either sign.
+    differences: likewise differences of paired runs that do differ; `draw_differences` gives either sign.
+    differing: the share of pairs that differ.
     """
 
     sd: float
@@ -30,30 +32,28 @@ class Variation:
     mean_difference: float = float("nan")
     values: FloatArray | None = None
     differences: FloatArray | None = None
+    differing: float = 1.0
 
     @classmethod
     def of_pilot(cls, a: FloatArray, b: FloatArray) -> Variation:
-        """From scores (n,), (n,) of the same seeds, smaller is better. Raises ConfigError where they do not
-        vary at all, or there are fewer than three."""
-        if len(a) < 3:
-            raise ConfigError(f"A pilot needs at least 3 seeds that both methods have, got {len(a)}.")
+        """From scores (n,), (n,) of the same seeds, smaller is better. Raises ConfigError with fewer than three
+        seeds in which the methods differ."""
         paired = np.round(a - b, _DIGITS)
-        sds = float(a.std(ddof=1)), float(b.std(ddof=1))
-        sd_difference = float(paired.std(ddof=1))
-        if sd_difference == 0 or max(sds) == 0:
+        differing = paired[paired != 0]
+        if len(differing) < _FEWEST:
             raise ConfigError(
-                "The pilot's scores (or differences) are the same for all seeds: how many seeds are needed "
-                "cannot be told from them. Run a longer or another pilot."
+                f"A pilot needs at least {_FEWEST} seeds in which the methods differ, got {len(differing)} (of "
+                f"{len(paired)} seeds). Run more seeds, or give the runs more time."
             )
-        correlation = float(np.corrcoef(a, b)[0, 1]) if min(sds) > 0 else 0.0
-        floor = min(a.min(), b.min())
+        sds = float(a.std(ddof=1)), float(b.std(ddof=1))
         return cls(
             sd=float(np.sqrt((sds[0] ** 2 + sds[1] ** 2) / 2)),
-            sd_difference=sd_difference,
-            correlation=correlation,
+            sd_difference=float(paired.std(ddof=1)),
+            correlation=float(np.corrcoef(a, b)[0, 1]) if min(sds) > 0 else 0.0,
             mean_difference=float(paired.mean()),
-            values=_alike(a, b, floor),
-            differences=np.where(paired == 0, 0.0, paired - paired[paired != 0].mean()),
+            values=_alike(a, b, min(a.min(), b.min())),
+            differences=_centred(differing),
+            differing=len(differing) / len(paired),
         )
 
     @classmethod
@@ -75,10 +75,8 @@ class Variation:
         """
         if self.differences is None:
             return mean + self.sd_difference * rng.standard_normal(shape)
-        drawn = rng.choice(self.differences, shape)
-        differing = drawn != 0
-        share = float((self.differences != 0).mean())
-        return np.where(differing, drawn * rng.choice((-1.0, 1.0), shape) + mean / share, 0.0)
+        drawn = rng.choice(self.differences, shape) * rng.choice((-1.0, 1.0), shape)
+        return np.where(rng.random(shape) < self.differing, drawn + mean / self.differing, 0.0)
 
     def draw_values(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
         """Scores of single runs whose expectation is `mean` above that of mean 0; runs at the pilot's best
@@ -86,8 +84,8 @@ class Variation:
         if self.values is None:
             return mean + self.sd * rng.standard_normal(shape)
         drawn = rng.choice(self.values, shape)
-        above = drawn > self.values.min()
-        return np.where(above, drawn + mean / float((self.values > self.values.min()).mean()), drawn)
+        floor = self.values.min()
+        return np.where(drawn > floor, drawn + mean / float((self.values > floor).mean()), drawn)
 
 
 def _alike(a: FloatArray, b: FloatArray, floor: float) -> FloatArray:
@@ -95,6 +93,12 @@ def _alike(a: FloatArray, b: FloatArray, floor: float) -> FloatArray:
     each method's are shifted so that their means agree."""
     above = [scores[scores > floor] for scores in (a, b)]
     together = float(np.concatenate(above).mean())
-    shifted = [np.maximum(own - own.mean() + together, floor) if len(own) else own for own in above]
+    shifted = [np.maximum(together + _centred(own), floor) for own in above if len(own)]
     at_floor = np.full(len(a) + len(b) - sum(map(len, shifted)), floor)
     return np.concatenate([at_floor, *shifted])
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    """Without their mean, spread by as much as that took away from them."""
+    n = len(values)
+    return (values - values.mean()) * np.sqrt(n / max(n - 1, 1))

@@ -167,9 +167,23 @@ def test_mlflow_run_that_was_deleted_is_replaced(mlflow: dict[str, str], tmp_pat
     for run in before.values():
         client.delete_run(run.info.run_id)
     sweeps.tell(read_callbacks(mlflow), tmp_path, runs, now=slice(2, None))
+    client, first = _mlflow_runs(mlflow)
+    for run in first.values():
+        client.delete_run(run.info.run_id)
+    sweeps.tell(read_callbacks(mlflow), tmp_path, runs, now=slice(len(runs), None))
     _, after = _mlflow_runs(mlflow)
-    assert after["re"].info.run_id != before["re"].info.run_id
+    assert len({runs["re"].info.run_id for runs in (before, first, after)}) == 3
     assert after["re"].data.metrics["summary/final_regret_mean"] == pytest.approx(0.02)
+
+
+def test_mlflow_experiment_of_another_name_gets_everything(mlflow: dict[str, str], tmp_path: Path) -> None:
+    runs = sweeps.ended()
+    sweeps.tell(read_callbacks(mlflow), tmp_path, runs)
+    other = {**mlflow, "experiment": f"{mlflow['experiment']}, again"}
+    sweeps.tell(read_callbacks(other), tmp_path, runs, now=slice(len(runs), None))
+    _, found = _mlflow_runs(other)
+    assert found["re"].data.metrics["anytime/regret"] == pytest.approx(0.015)
+    assert mlflow["tracking_uri"] not in (tmp_path / "mlflow.json").read_text()  # it may hold a password
 
 
 def test_mlflow_store_that_cannot_be_reached_loses_no_run(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""All tables and figures of a study at once, from results that `nascurve compare` wrote; what figures show."""
+"""All tables and figures of a study at once, of results that `nascurve compare` wrote."""
 
 from __future__ import annotations
 

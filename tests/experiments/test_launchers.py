@@ -1,0 +1,79 @@
+"""The same comparison under each launcher: the same bytes; and what a launcher that cannot work says."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nascurve.errors import ConfigError, NascurveError
+from nascurve.experiments.compare import compare
+from nascurve.experiments.comparison_result import ComparisonResult
+from nascurve.experiments.launch_hydra import HydraLauncher
+from nascurve.experiments.results import read_results
+
+from .fakes import content
+
+quick: Callable[..., ComparisonResult] = functools.partial(
+    compare, ["rs", "re"], "synthetic", lce=["none", "last_value"], budget_trainings=10, seeds=2, quiet=True
+)
+FINAL = ("runs.parquet", "summary.csv")
+
+
+def final(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FINAL}
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("one")
+    quick(out=folder, processes=1)
+    return final(folder)
+
+
+def needs(module: str, extra: str) -> Any:
+    missing = importlib.util.find_spec(module) is None
+    return pytest.mark.skipif(missing, reason=f"pip install 'nascurve[{extra}]'")
+
+
+LAUNCHERS = [
+    pytest.param({"processes": 2}, id="two processes"),
+    pytest.param({"launcher": "basic"}, id="basic"),
+    pytest.param({"launcher": "joblib"}, id="joblib"),
+    pytest.param(
+        {"launcher": "submitit_local"},
+        marks=needs("hydra_plugins.hydra_submitit_launcher", "slurm"),
+        id="submitit_local",
+    ),
+    pytest.param(
+        {"launcher": "ray", "launcher_options": ["+hydra.launcher.ray.init.num_cpus=3"]},
+        marks=needs("hydra_plugins.hydra_ray_launcher", "ray"),
+        id="ray",
+    ),
+]
+
+
+@pytest.fixture
+def no_ray_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    yield
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+
+
+@pytest.mark.parametrize("execution", LAUNCHERS)
+@pytest.mark.usefixtures("no_ray_left")
+def test_every_launcher_gives_the_same_bytes(
+    execution: dict[str, Any], one_process: dict[str, bytes], tmp_path: Path
+) -> None:
+    result = quick(out=tmp_path, **execution)
+    assert final(tmp_path) == one_process
+    assert (result.totals["status"] == "done").all()
+    assert [path for path in (tmp_path / "jobs").iterdir() if path.suffix] == []
