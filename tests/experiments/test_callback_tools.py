@@ -199,6 +199,18 @@ def test_mlflow_keeps_the_contract(mlflow: dict[str, str]) -> None:
 # --- Weights & Biases
 
 
+@pytest.fixture
+def wandb_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Sets WANDB_MODE. W&B reads its environment once a process: it has to be told to do so again."""
+    import wandb
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))  # where it writes without a folder
+    wandb.teardown()
+    yield monkeypatch
+    wandb.teardown()
+
+
 def _wandb_records(path: Path) -> Iterator[Any]:
     """Of a .wandb file: a LevelDB log of protocol buffers in blocks of 32 KiB, behind 7 bytes of its own."""
     from wandb.proto import wandb_internal_pb2
@@ -230,10 +242,8 @@ def _wandb_run(path: Path) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
     return run, rows, summary
 
 
-def test_wandb_has_a_run_a_method_in_one_group(
-    tmp_path: Path, figure: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
+@pytest.mark.usefixtures("wandb_mode")
+def test_wandb_has_a_run_a_method_in_one_group(tmp_path: Path, figure: Path) -> None:
     entry = {"id": "wandb", "project": "cells"}
     _interrupted_and_ended(entry, tmp_path, figure, sweeps.ended())
     found = [_wandb_run(path) for path in sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))]
@@ -256,18 +266,19 @@ def test_wandb_has_a_run_a_method_in_one_group(
     assert len(list(tmp_path.glob("wandb/*/files/media/images/figures/anytime_*.png"))) == 1
 
 
-def test_wandb_is_offline_where_nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-such-file"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "none"))
+def test_wandb_is_offline_where_nobody_is_logged_in(tmp_path: Path, wandb_mode: pytest.MonkeyPatch) -> None:
+    wandb_mode.delenv("WANDB_MODE")
+    wandb_mode.delenv("WANDB_API_KEY", raising=False)
+    wandb_mode.setenv("NETRC", str(tmp_path / "no-such-file"))
+    wandb_mode.setenv("WANDB_CONFIG_DIR", str(tmp_path / "none"))
     sweeps.tell(read_callbacks("wandb"), tmp_path, sweeps.ended(n_seeds=1))
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 2
 
 
-def test_wandb_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # where it writes without a folder
+@pytest.mark.usefixtures("wandb_mode")
+def test_wandb_keeps_the_contract(tmp_path: Path) -> None:
     check_callback(lambda: WandB(mode="offline"))
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 1  # of the sweep without a folder
 
 
 # --- what it costs
