@@ -22,7 +22,8 @@ usage: python -m benchmarks_perf [OPTION=VALUE ...]
 Measures nascurve against peers, by turns in one run, and prints one table. See docs/performance.md.
 
 options (defaults):
-  rows=simulation,bananas,overhead,extrapolation,compare,help,training   `quality` (minutes) has to be named
+  rows=simulation,bananas,overhead,extrapolation,compare,aggregation,help,training
+                               `quality` (minutes) has to be named
   benchmark=pocket201-mnist    the table of curves; any id over the space cell201
   repeats=3                    of each measurement
   quick=false                  tiny sizes, to see that all works
@@ -30,9 +31,18 @@ options (defaults):
   peer=.venv-perf/bin/python   Python of an environment with the peer; `make perf` sets it up
   out=results/perf             measurements, logs and table.md
 """
-DEFAULT_ROWS = ("simulation", "bananas", "overhead", "extrapolation", "compare", "help", "training")
+DEFAULT_ROWS = (
+    "simulation",
+    "bananas",
+    "overhead",
+    "extrapolation",
+    "compare",
+    "aggregation",
+    "help",
+    "training",
+)
 ROWS = (*DEFAULT_ROWS, "quality")
-_AS_USERS_RUN_THEM = ("compare", "help")
+_AS_USERS_RUN_THEM = ("compare", "aggregation", "help")
 _BUSY = 0.5
 
 

@@ -27,7 +27,7 @@ from nascurve.experiments.record import RunRecord
 from nascurve.experiments.runner import ComparisonRunner
 from nascurve.experiments.source import benchmark_title, describe_benchmark
 from nascurve.experiments.sweep import Experiment, Say, Sweep
-from nascurve.options import integer, real
+from nascurve.options import flag, integer, real
 from nascurve.processes import available_cores, single_threaded
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def execute(
 
     Raises NascurveError, KeyboardInterrupt: see `compare`.
     """
+    overwrite, retry_failed = flag("overwrite", overwrite), flag("retry_failed", retry_failed)
     say = say or (lambda line: None)
     figure = figure or FigureSettings()
     configs = [_config(comparison, loaded) for comparison, loaded, _ in tasks]

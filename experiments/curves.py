@@ -141,14 +141,10 @@ def mean_over(curves: AnytimeCurves, start_s: float, end_s: float) -> FloatArray
     return np.asarray(curves.values[:, columns] @ np.diff(times_s) / (end_s - start_s))
 
 
-def resampling_weights(n: int) -> FloatArray:
-    """(N_RESAMPLES, n): how much each seed counts in each bootstrap sample; the same for the same n, so that
-    methods are resampled together (paired)."""
-    return _weights(_counts(n))
-
-
 def weight_pieces(n: int) -> Iterator[FloatArray]:
-    """The rows of `resampling_weights`, as many at a time as are not large; all up to 2,000 seeds."""
+    """(b, n) each, N_RESAMPLES rows in all: how much each seed counts in each bootstrap sample; the same for
+    the same n, so that methods are resampled together (paired). Up to 2,000 seeds it is one piece, beyond as
+    many as are needed for none to be large."""
     rows = max(1, _MOST_CELLS // n)
     counts = _counts(n)
     for start in range(0, N_RESAMPLES, rows):

@@ -65,7 +65,7 @@ class HydraJobs:
         text = json.dumps(list(jobs))
         write_atomically(listed, lambda temporary: temporary.write_text(text, encoding="utf-8"))
         args = [
-            *("-m", f"hydra/launcher={self.name}", *self.overrides),
+            *("-m", f"hydra/launcher={self.name}", *_of_a_running_cluster(self.overrides), *self.overrides),
             f"hydra.sweep.dir={_quoted(logs)}",
             f"list={_quoted(listed)}",
             f"number=range({len(jobs)})" if len(jobs) > 1 else "number=0",
@@ -87,9 +87,17 @@ class HydraJobs:
         except NascurveError:
             raise
         except Exception as error:
+            given = f" with {' '.join(self.overrides)}" if self.overrides else ""
             raise LaunchFailedError(
-                f"The launcher {self.name} reports {type(error).__name__}: {_short(error)}"
+                f"The launcher {self.name}{given} reports {type(error).__name__}: {_short(error)}"
             ) from error
+
+
+def _of_a_running_cluster(overrides: Sequence[str]) -> list[str]:
+    """hydra-ray-launcher says how much memory Ray may take also where it joins a cluster that is running,
+    which Ray refuses."""
+    joins = any(override.lstrip("+").startswith("hydra.launcher.ray.init.address=") for override in overrides)
+    return ["++hydra.launcher.ray.init.object_store_memory=null"] if joins else []
 
 
 def do_listed(cfg: DictConfig) -> None:

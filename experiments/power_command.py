@@ -155,8 +155,8 @@ def _report(variation: Variation, heading: str, goal: Goal) -> str:
         f"sd over seeds {variation.sd:.3g} pp; of paired differences {variation.sd_difference:.3g} pp; "
         f"correlation of paired runs {variation.correlation:.2f}"
     )
-    if variation.differences is not None:
-        half = 1.96 * variation.sd_difference / math.sqrt(len(variation.differences))
+    if variation.n_seeds:
+        half = 1.96 * variation.sd_difference / math.sqrt(variation.n_seeds)
         mean = variation.mean_difference
         spread += f"\ndifference {mean:.3g} pp [95 %: {mean - half:.3g}, {mean + half:.3g}]"
     return "\n".join(

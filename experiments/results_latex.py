@@ -25,6 +25,9 @@ def summaries_latex(summaries: Mapping[str, pd.DataFrame]) -> str:
     if len(summaries) > 1:
         return _methods_by_tasks(summaries)
     ((title, summary),) = summaries.items()
+    summary = summary.drop(
+        columns=[name for name in ("n_failed", "n_missing") if name in summary and not summary[name].any()]
+    )
     cells = summary_cells(summary)
     columns = [
         (final_header(summary), _finals(summary)),

@@ -85,15 +85,13 @@ def _summary(results: Results, runs: RunFilter) -> pd.DataFrame:
 
 def _heading(title: str, results: Results, summary: pd.DataFrame) -> str:
     experiment = results.config["experiment"]
-    n_methods, n_seeds = len(summary), len(experiment["seeds"])
+    size = f"{_counted(len(summary), 'method')} × {_counted(len(experiment['seeds']), 'seed')}"
     counts = [
         f"{summary[column].sum()} {name}"
         for name, column in (("done", "n_seeds"), ("failed", "n_failed"), ("missing", "n_missing"))
     ]
-    return (
-        f"{title}: {n_methods} methods × {n_seeds} seeds, budget {experiment['run']['budget_s']:g} "
-        f"simulated s; runs: {', '.join(counts)}.\n"
-    )
+    budget_s = experiment["run"]["budget_s"]
+    return f"{title}: {size}, budget {budget_s:g} simulated s; runs: {', '.join(counts)}.\n"
 
 
 def runs_view(study: Mapping[str, Results], runs: RunFilter, *, limit: int) -> View:
@@ -148,10 +146,14 @@ def _printed(printed: pd.DataFrame, frame: pd.DataFrame, limit: int, name: str) 
     if frame.empty:
         return f"There is no {name} that the filters keep."
     cells = frame_cells(printed)
-    count = f"{len(frame)} {name}{'' if len(frame) == 1 else 's'}"
+    count = _counted(len(frame), name)
     if len(printed) < len(frame):
         count += f", of which {limit} are printed: limit=0 prints all, --csv FILE writes all"
     return f"{format_table(cells.header, cells.rows, right=cells.right)}\n\n{count}."
+
+
+def _counted(n: int, name: str) -> str:
+    return f"{n} {name}{'' if n == 1 else 's'}"
 
 
 def statistics_view(study: Mapping[str, Results], runs: RunFilter, *, table: str | None) -> View:

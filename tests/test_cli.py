@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from nascurve import load_benchmark
+from nascurve.errors import DataFileError
+from nascurve.experiments.results import read_results, read_study
 from nascurve.locks import exclusive
 
 FAST = ["benchmark=synthetic", "budget_trainings=10"]
@@ -79,6 +81,15 @@ def test_the_installed_command_is_this_one(tmp_path: Path) -> None:
         (["compare", *FAST, "lce_options.top_n=9"], 1, "top_n"),
         (["compare", *FAST, "optimizer_options.re.popsize=9"], 1, "Did you mean 'population_size'?"),
         (["compare", *FAST, "out=/proc/nowhere"], 1, "Cannot write /proc/nowhere"),
+        (["compare", *FAST, "overwrite=no"], 1, "overwrite: expected true or false, got 'no'"),
+        (["compare", *FAST, "retry_failed=2"], 1, "retry_failed: expected true or false, got 2"),
+        (["compare", *FAST, "job_s=0", "hydra/launcher=joblib"], 1, "job_s: expected a finite number above 0"),
+        (["compare", *FAST, "hydra/launcher=jobllib"], 1, "Did you mean 'joblib'?"),
+        (["compare", *FAST, "hydra.launcher.partition=x"], 2, "name it, hydra/launcher=NAME"),
+        (["compare", *FAST, "hydra/launcher=joblib", "hydra.sweep.dir=x"], 2, "got 'hydra.sweep.dir=x'"),
+        (["compare", "benchmark=[synthetic,synthetic-v1]"], 1, "stands there more than once"),
+        (["compare", "benchmark=[{name: x}]"], 1, "expected an id or a mapping {id: …"),
+        (["compare", "benchmark=[synthetic]", "benchmark_options.x=1"], 2, "give each its own options"),
         (["run", "--multi"], 2, "Did you mean '--multirun'?"),
         (["run", "optimizer=rs,re"], 2, "add -m"),
         (["run", "sede=3"], 1, "Did you mean 'seed'?"),
@@ -244,7 +255,7 @@ def test_run_and_compare_leave_a_folder_to_the_process_that_holds_it(tmp_path: P
         for args in (["run", "optimizer=rs"], ["compare", "optimizers=[rs]"]):
             done = nascurve(*args, *FAST, "out=a", "overwrite=true", cwd=tmp_path)
             assert done.returncode == 1
-            assert "Another nascurve writes to a at this moment" in done.stderr
+            assert f"Another nascurve writes to a at this moment (process {os.getpid()} on " in done.stderr
             assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "a").iterdir()] == [".lock"]
 
@@ -291,9 +302,17 @@ sys.exit(main(["list"]))
         assert "cannot be imported" not in "".join(rows)
 
 
+def ended(out: Path) -> int:
+    """Runs that have ended, also while a sweep is at work."""
+    try:
+        return len(read_results(out).totals)
+    except DataFileError:  # nothing yet
+        return 0
+
+
 def _wait_for_runs(out: Path, n: int, process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 60
-    while not (out / "runs.jsonl").exists() or (out / "runs.jsonl").read_bytes().count(b"\n") < n:
+    while ended(out) < n:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -330,7 +349,7 @@ def test_an_interrupted_comparison_goes_on_and_ends_the_same(
         assert "of 12 runs are done. They are kept in x" in stderr
         assert "Traceback" not in stderr
     _wait_until_gone(process.pid)
-    kept = (tmp_path / "x" / "runs.jsonl").read_bytes().count(b"\n")
+    kept = ended(tmp_path / "x")
     assert 2 <= kept < 12
     assert not (tmp_path / "x" / "runs.parquet").exists()
 
@@ -339,6 +358,53 @@ def test_an_interrupted_comparison_goes_on_and_ends_the_same(
     assert f"{kept} of 12 runs are there already" in done.stderr
     assert (tmp_path / "x" / "runs.parquet").read_bytes() == uninterrupted
     assert math.isfinite(pd.read_csv(tmp_path / "x" / "summary.csv")["final_regret_mean"][0])
+
+
+def test_a_disk_that_is_full_in_a_worker_keeps_what_was_done(uninterrupted: bytes, tmp_path: Path) -> None:
+    """A limit on the size of a file is the same to a program: the system refuses a write in the middle."""
+    small = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({6_000}, -1)); " + (
+        "sys.argv[0] = 'nascurve'; runpy.run_module('nascurve.experiments.cli', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", small, *SLOW, "out=x", "processes=2"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the disk is full" in done.stderr
+    assert "Free some space and give the same command again: what was done is kept." in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = ended(tmp_path / "x")
+    done = nascurve(*SLOW, "out=x", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert kept > 0
+    assert f"{kept} of 12 runs are there already" in done.stderr
+    assert (tmp_path / "x" / "runs.parquet").read_bytes() == uninterrupted
+
+
+def test_slurm_where_there_is_none_is_one_clear_error(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    done = nascurve(*SLOW, "budget_trainings=3", "out=x", "hydra/launcher=submitit_slurm", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "The launcher submitit_slurm reports RuntimeError: Could not detect" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Could not detect") == 1
+
+
+def test_several_benchmarks_go_into_folders_of_their_own(tmp_path: Path) -> None:
+    args = ["compare", "benchmark=[synthetic,pocket201-digits]", "optimizers=[rs]", "lce=[none]", "seeds=2"]
+    args += ["budget_trainings=3", "out=both", "hydra/launcher=basic"]
+    done = nascurve(*args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("synthetic-v1 (synthetic)") < done.stdout.index("pocket201-digits-v1")
+    assert done.stdout.count("speed-up") >= 2
+    study = read_study(tmp_path / "both")
+    assert {results.path.name for results in study.values()} == {"synthetic", "pocket201-digits"}
+    again = nascurve(*args, cwd=tmp_path)
+    assert "4 of 4 runs are there already; 0 to do." in again.stderr
+    assert again.stdout == done.stdout
 
 
 def _wait_until_gone(group: int) -> None:

@@ -49,7 +49,7 @@ def draw_critical_differences(scores: Scores) -> Figure:
         crossbar_props={"color": "0.25", "linewidth": 2.2},
         marker_props={"s": 14},
         color_palette={name: look.colour for name, look in found.items()},
-        text_h_margin=0.02 * max(k - 1, 1),
+        text_h_margin=0.1 * (k - 1),
     )
     for label in drawn["labels"]:
         label.set_color("black")  # the paler colours are hard to read as text

@@ -34,7 +34,7 @@ def draw_improvement(table: pd.DataFrame, scores: Scores) -> Figure:
     order = np.argsort(-np.nanmean(values, axis=1), kind="stable")
     values, bold = values[np.ix_(order, order)], bold[np.ix_(order, order)]
     names = [methods[i] for i in order]
-    size_in = min(7.2, 2.0 + 0.36 * k)
+    size_in = max(3.5, min(7.2, 2.0 + 0.36 * k))
     figure = new_figure(size_in, size_in - 0.2)
     axes = figure.add_subplot()
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="equal")
@@ -54,6 +54,6 @@ def draw_improvement(table: pd.DataFrame, scores: Scores) -> Figure:
     axes.set_yticks(range(k), labels=names)
     axes.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=digits)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"% of runs in which the row beats the column: {scores.title}")
+    axes.set_xlabel(f"row better than column, % of runs\n{scores.title}")
     figure.canvas.draw()
     return figure

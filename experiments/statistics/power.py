@@ -77,8 +77,8 @@ def simulated_power(variation: Variation, design: Design, seeds: int, goal: Goal
             )
             p = stats.wilcoxon(differences, axis=1, method="approx").pvalue
         else:
-            a = variation.draw_values(rng, shape, goal.difference_pp)
-            b = variation.draw_values(rng, shape, 0.0)
+            a = variation.draw_scores(rng, shape, goal.difference_pp)
+            b = variation.draw_scores(rng, shape, 0.0)
             p = stats.mannwhitneyu(a, b, axis=1, method="asymptotic").pvalue
         found += int((np.asarray(p) < goal.alpha).sum())
         done += shape[0]
@@ -121,8 +121,8 @@ def detectable_difference(variation: Variation, design: Design, seeds: int, goal
 
 
 def _fewest(reaches: Callable[[int], bool], *, guess: int, most: int) -> int | None:
-    """The smallest number, from 2, at which it is reached; None beyond `most`. From the guess the bracket grows
-    by a quarter at a time, then is halved."""
+    """The smallest number, from 2, at which it is reached; None beyond `most`. From the guess the bracket
+    grows by a quarter at a time, then is halved."""
     high = min(guess, most)
     low = high
     while not reaches(high):

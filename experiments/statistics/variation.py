@@ -15,45 +15,74 @@ _FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """Numbers to draw from; a share of all draws are 0 instead.
+
+    Drawn is from a smoothed bootstrap, with Silverman's bandwidth and the variance kept. Without it each
+    number would come many times, and a test by ranks would see any shift, however small, in the broken ties.
+    Source: Silverman (1986), "Density Estimation", sections 3.4.2 and 6.4.1.
+    """
+
+    numbers: FloatArray
+    share: float
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
+        """As they are, but for `mean` more on average, all of it in those that are not 0."""
+        centre, sd = self.numbers.mean(), self.numbers.std()
+        bandwidth = 0.9 * sd * len(self.numbers) ** -0.2
+        drawn = rng.choice(self.numbers, shape) - centre + bandwidth * rng.standard_normal(shape)
+        drawn *= sd / np.hypot(sd, bandwidth) if sd > 0 else 0.0
+        return np.where(rng.random(shape) < self.share, centre + drawn + mean / self.share, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Variation:
     """What the number of needed seeds hangs on; all in percentage points.
 
     sd: of one method over seeds, the root of the mean of both variances.  sd_difference: of the differences
     of paired seeds.  correlation: of paired scores; 0 where there is nothing to correlate.
-    mean_difference: of the pilot; NaN without one.
-    values: what one run scores when both methods are alike, to draw from; None: normal.
-    differences: likewise differences of paired runs that do differ; `draw_differences` gives either sign.
-    differing: the share of pairs that differ.
+    mean_difference, n_seeds: of the pilot; NaN and 0 without one.
+    scores: what single runs have when both methods are alike, above the pilot's best score; None: normal.
+    differences: likewise of pairs, either sign as probable as the other.
     """
 
     sd: float
     sd_difference: float
     correlation: float
     mean_difference: float = float("nan")
-    values: FloatArray | None = None
-    differences: FloatArray | None = None
-    differing: float = 1.0
+    n_seeds: int = 0
+    scores: Pool | None = None
+    differences: Pool | None = None
 
     @classmethod
     def of_pilot(cls, a: FloatArray, b: FloatArray) -> Variation:
-        """From scores (n,), (n,) of the same seeds, smaller is better. Raises ConfigError with fewer than three
-        seeds in which the methods differ."""
+        """From scores (n,), (n,) of the same seeds, smaller is better. Raises ConfigError with fewer than
+        three seeds in which the methods differ.
+
+        Both methods are made alike by moving their means together. The differences of pairs get either sign,
+        which is the null hypothesis of the signed-rank test. Pairs that do not differ (both found the same)
+        and runs with the pilot's best score stay as they are; were they moved by a difference that is looked
+        for, the broken ties would make the tests look far stronger than they are.
+        """
         paired = np.round(a - b, _DIGITS)
         differing = paired[paired != 0]
         if len(differing) < _FEWEST:
             raise ConfigError(
-                f"A pilot needs at least {_FEWEST} seeds in which the methods differ, got {len(differing)} (of "
-                f"{len(paired)} seeds). Run more seeds, or give the runs more time."
+                f"A pilot needs at least {_FEWEST} seeds in which the methods differ, got {len(differing)} "
+                f"(of {len(paired)} seeds). Run more seeds, or give the runs more time."
             )
         sds = float(a.std(ddof=1)), float(b.std(ddof=1))
+        residuals = _centred(differing)
         return cls(
             sd=float(np.sqrt((sds[0] ** 2 + sds[1] ** 2) / 2)),
             sd_difference=float(paired.std(ddof=1)),
             correlation=float(np.corrcoef(a, b)[0, 1]) if min(sds) > 0 else 0.0,
             mean_difference=float(paired.mean()),
-            values=_alike(a, b, min(a.min(), b.min())),
-            differences=_centred(differing),
-            differing=len(differing) / len(paired),
+            n_seeds=len(paired),
+            scores=_alike(a, b),
+            differences=Pool(
+                numbers=np.concatenate([residuals, -residuals]), share=len(differing) / len(paired)
+            ),
         )
 
     @classmethod
@@ -62,43 +91,32 @@ class Variation:
         sd = real("sd", sd, above=0)
         correlation = real("correlation", correlation, at_least=-1, at_most=1)
         if correlation == 1:
-            raise ConfigError("correlation: expected less than 1, at which they differ by a constant.")
-        return cls(sd=sd, sd_difference=sd * np.sqrt(2 * (1 - correlation)), correlation=correlation)
+            raise ConfigError("correlation: expected less than 1, at which methods differ by a constant.")
+        return cls(sd=sd, sd_difference=sd * float(np.sqrt(2 * (1 - correlation))), correlation=correlation)
 
     def draw_differences(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
-        """Differences of paired runs whose expectation is `mean`.
-
-        A pilot's differences have their own mean taken off and get a random sign: that is how they spread
-        when the methods are alike, the null hypothesis of the signed-rank test. Pairs that do not differ stay
-        so (both found the same), and the others carry the whole effect; were all shifted, those ties would
-        make the test look far stronger than it is.
-        """
+        """Differences of paired runs whose expectation is `mean`."""
         if self.differences is None:
             return mean + self.sd_difference * rng.standard_normal(shape)
-        drawn = rng.choice(self.differences, shape) * rng.choice((-1.0, 1.0), shape)
-        return np.where(rng.random(shape) < self.differing, drawn + mean / self.differing, 0.0)
+        return self.differences.draw(rng, shape, mean)
 
-    def draw_values(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
-        """Scores of single runs whose expectation is `mean` above that of mean 0; runs at the pilot's best
-        score stay there, as in `draw_differences`."""
-        if self.values is None:
+    def draw_scores(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
+        """Scores of single runs whose expectation is `mean` above that of `mean=0`."""
+        if self.scores is None:
             return mean + self.sd * rng.standard_normal(shape)
-        drawn = rng.choice(self.values, shape)
-        floor = self.values.min()
-        return np.where(drawn > floor, drawn + mean / float((self.values > floor).mean()), drawn)
+        return self.scores.draw(rng, shape, mean)
 
 
-def _alike(a: FloatArray, b: FloatArray, floor: float) -> FloatArray:
-    """(2n,): both methods' scores as one distribution. Above the best score, where there may be many ties,
-    each method's are shifted so that their means agree."""
-    above = [scores[scores > floor] for scores in (a, b)]
-    together = float(np.concatenate(above).mean())
-    shifted = [np.maximum(together + _centred(own), floor) for own in above if len(own)]
-    at_floor = np.full(len(a) + len(b) - sum(map(len, shifted)), floor)
-    return np.concatenate([at_floor, *shifted])
+def _alike(a: FloatArray, b: FloatArray) -> Pool:
+    """Both methods' scores above the best of all, moved so that their means agree."""
+    best = min(a.min(), b.min())
+    above = [scores[scores > best] - best for scores in (a, b)]
+    together = np.concatenate(above).mean()
+    numbers = np.concatenate([together + _centred(own) for own in above if len(own)])
+    return Pool(numbers=numbers, share=len(numbers) / (len(a) + len(b)))
 
 
 def _centred(values: FloatArray) -> FloatArray:
-    """Without their mean, spread by as much as that took away from them."""
+    """Without their mean, and spread by as much as taking it off has narrowed them."""
     n = len(values)
-    return (values - values.mean()) * np.sqrt(n / max(n - 1, 1))
+    return np.asarray((values - values.mean()) * np.sqrt(n / max(n - 1, 1)))

@@ -147,3 +147,21 @@ def test_each_optimizer_has_a_panel_where_there_are_many_ways_of_lce() -> None:
             assert [line.get_linestyle() for line in steps].count("-") == 4
         legend = drawn[0].figure.legends[0]
         assert [text.get_text() for text in legend.get_texts()] == [*"abcd", "without LCE"]
+
+
+def test_of_very_many_methods_the_best_are_drawn_and_the_title_says_so() -> None:
+    curves = {(f"o{n}", "none"): many(0.1 + 0.01 * (60 - n), n=3) for n in range(60)}
+    figure = draw_anytime(
+        runs(curves), title="bench-v1", budget_s=400, training_s=4.9, settings=FigureSettings()
+    )
+    assert figure.axes[0].get_title() == "bench-v1: best 40 of 60 methods, 3 seeds, 95 % band"
+    ends = {key[0]: np.mean([seed[-1][1] for seed in seeds]) for key, seeds in curves.items()}
+    best = sorted(ends, key=lambda name: ends[name])[:40]
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {*best, "without LCE"}
+    looks = [
+        (line.get_color(), line.get_marker()) for line in figure.axes[0].lines if line.get_marker() != "None"
+    ]
+    assert len(set(looks)) == len(looks) == 40
+    tight = figure.get_tightbbox(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+    assert tight.y0 >= 0
+    assert tight.x1 <= figure.get_size_inches()[0]

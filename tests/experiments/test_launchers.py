@@ -77,3 +77,55 @@ def test_every_launcher_gives_the_same_bytes(
     assert final(tmp_path) == one_process
     assert (result.totals["status"] == "done").all()
     assert [path for path in (tmp_path / "jobs").iterdir() if path.suffix] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        *(("joblib", "hydra-joblib-launcher"), ("submitit_local", "nascurve[slurm]")),
+        *(("submitit_slurm", "nascurve[slurm]"), ("ray", "nascurve[ray]")),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(
+    name: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+
+    def find(module: str, *args: Any) -> Any:
+        return None if module.startswith("hydra_plugins.") else real(module, *args)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    with pytest.raises(ConfigError, match=rf"needs a package that is not installed: pip install '{package}'"):
+        quick(launcher=name, out=tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("jobllib", "joblib"), ("submitit-slurm", "submitit_slurm"), ("hydra", ""), ("", "")]
+)
+def test_an_unknown_launcher_is_refused_before_anything_is_thrown_away(
+    name: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("# Written by nascurve\nexperiment: {}\n")
+    before = content(tmp_path)
+    expected = rf"hydra/launcher: nothing is called '{name}'.*{f'Did you mean {hint!r}' if hint else 'Valid'}"
+    with pytest.raises(ConfigError, match=expected):
+        quick(launcher=name, out=tmp_path, overwrite=True)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("options", [{"job_s": 0}, {"max_jobs": 0}, {"processes": 0}])
+def test_bad_settings_of_jobs_are_refused(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        quick(out=tmp_path / "x", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_of_slurm_take_minutes_and_local_ones_fill_the_cores() -> None:
+    slurm = HydraLauncher("submitit_slurm").packing
+    assert slurm.job_s is not None
+    assert 60 <= slurm.job_s <= 3600
+    assert slurm.at_most <= 1000
+    few = HydraLauncher("submitit_slurm", job_s=90, max_jobs=7).packing
+    assert (few.job_s, few.at_most) == (90, 7)
+    assert HydraLauncher("submitit_local").packing.at_most <= (os.cpu_count() or 1)

@@ -72,6 +72,7 @@ def test_without_a_difference_a_pilot_gives_the_level(design: Design, ties: bool
 
 def test_draws_have_the_mean_and_spread_that_they_should() -> None:
     a, b = (np.round(scores, 1) for scores in pilot(400, shared=2.0))
+    a, b = np.maximum(a, 2.0), np.maximum(b, 2.0)  # many runs with the best score
     variation = Variation.of_pilot(a, b)
     rng = np.random.default_rng(1)
     differences = variation.draw_differences(rng, (500, 400), 0.3)
@@ -80,7 +81,10 @@ def test_draws_have_the_mean_and_spread_that_they_should() -> None:
     assert variation.draw_differences(rng, (500, 400), 0.0).std() == pytest.approx(
         variation.sd_difference, rel=0.03
     )
-    values = [variation.draw_values(rng, (500, 400), mean) for mean in (0.3, 0.0)]
+    values = [variation.draw_scores(rng, (500, 400), mean) for mean in (0.3, 0.0)]
+    best = (np.concatenate([a, b]) == 2).mean()
+    assert best > 0.1
+    assert [(drawn == 0).mean() for drawn in values] == pytest.approx([best, best], abs=0.01)
     assert values[0].mean() - values[1].mean() == pytest.approx(0.3, abs=0.02)
     assert values[1].std() == pytest.approx(variation.sd, rel=0.03)
 
@@ -127,7 +131,7 @@ def test_few_seeds_can_never_show_anything_and_too_many_are_not_simulated() -> N
 
 
 def test_goals_pilots_and_spreads_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ConfigError, match="power: expected between alpha"):
+    with pytest.raises(ConfigError, match="power: expected a number between alpha"):
         Goal(difference_pp=1, power=0.01)
     with pytest.raises(ConfigError, match=r"difference: .* got 0.*No test shows"):
         Goal(difference_pp=0)

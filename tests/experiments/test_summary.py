@@ -4,10 +4,17 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from nascurve.experiments.curves import AnytimeCurves, bootstrap_mean_interval
+import nascurve.experiments.curves as curves_module
+from nascurve.experiments.curves import (
+    N_RESAMPLES,
+    AnytimeCurves,
+    bootstrap_mean_interval,
+    weight_pieces,
+)
 from nascurve.experiments.summary import gain_over_time, holm, paired_p_value, speed_up, summarise
 from nascurve.experiments.table import format_summary
 
@@ -174,3 +181,106 @@ def test_the_table_says_what_stands_in_it() -> None:
     assert "< 0.75 [0.00" in text
     assert "7.50 [5.00, 10.00]" in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_only_runs_that_are_done_count() -> None:
+    totals = pd.DataFrame(
+        {
+            "optimizer": "a",
+            "lce": ["none", "none", "none", "x", "x"],
+            "seed": [0, 1, 2, 0, 1],
+            "status": ["done", "done", "done", "done", "failed"],
+            "total_evaluations": [10, 20, 60, 8, 0],
+            "total_epochs": [100, 200, 300, 80, 0],
+        }
+    )
+    frame = runs({("a", "none"): SLOW, ("a", "x"): FAST[:1]})
+    methods = [("a", "none"), ("a", "x"), ("b", "none")]
+    table = summarise(frame, budget_s=200, methods=methods, totals=totals)
+    assert table["n_seeds"].tolist() == [3, 1, 0]
+    assert table["n_without_incumbent"].tolist() == [1, 0, 0]
+    assert table["evaluations_mean"].tolist() == pytest.approx([30, 8, math.nan], nan_ok=True)
+    assert table["epochs_mean"].tolist() == pytest.approx([200, 80, math.nan], nan_ok=True)
+    assert "unequal numbers of seeds (0 to 3)" in format_summary(table)
+    assert "evaluations_mean" not in summarise(frame, budget_s=200, totals=totals.iloc[:0])
+
+
+def test_the_resampling_is_that_of_drawing_seeds_one_by_one() -> None:
+    for n in (1, 2, 7, 300):
+        picks = np.random.default_rng(0).integers(n, size=(N_RESAMPLES, n))
+        weights = np.zeros((N_RESAMPLES, n))
+        np.add.at(weights, (np.arange(N_RESAMPLES)[:, np.newaxis], picks), 1 / n)
+        (whole,) = weight_pieces(n)
+        assert np.array_equal(whole, weights)
+
+
+def test_the_speed_up_is_found_without_the_mean_at_every_moment() -> None:
+    rng = np.random.default_rng(5)
+
+    def uneven(scale: float) -> AnytimeCurves:  # regret may rise: incumbents are chosen by what a search sees
+        times, values = rng.uniform(1, 99, (9, 40)), scale * rng.random((9, 40)) / np.arange(1, 41) ** 0.3
+        return curves(
+            [
+                list(zip(np.sort(t).tolist(), v.tolist(), strict=True))
+                for t, v in zip(times, values, strict=True)
+            ]
+        )
+
+    for scale in (0.5, 0.9, 1.0):
+        base, other = uneven(1.0), uneven(scale)
+        (weights,) = weight_pieces(9)
+        target = (weights @ base.values)[:, -1:] + 1e-12
+        base_s, other_s = (
+            np.where(reached.any(axis=1), curve.times_s[reached.argmax(axis=1)], np.inf)
+            for curve in (base, other)
+            for reached in [weights @ curve.values <= target]
+        )
+        low, high = np.quantile(base_s / other_s, (0.025, 0.975))
+        result = speed_up(base, other, budget_s=100)
+        assert (result.ci_low, result.ci_high) == (low, high)
+
+
+def many(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    changes = []
+    for _ in range(n):
+        times = np.sort(rng.uniform(1, 99, 12))
+        regrets = np.minimum.accumulate(rng.random(12) / np.sqrt(times))
+        changes.append(list(zip(times.tolist(), regrets.tolist(), strict=True)))
+    return runs({("a", "none"): changes})
+
+
+def test_with_very_many_seeds_the_moments_are_thinned_but_beginning_and_end_are_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = many(200, 1), many(200, 2)
+    exact = [AnytimeCurves.of(frame, "regret") for frame in frames]
+    exact_ci = exact[0].band("mean"), bootstrap_mean_interval(exact[0].final)
+    gain = gain_over_time(*exact, budget_s=100)
+    monkeypatch.setattr(curves_module, "_MOST_CELLS", 200 * 300)
+    thinned = [AnytimeCurves.of(frame, "regret") for frame in frames]
+    for few, all_ in zip(thinned, exact, strict=True):
+        assert few.steps.size <= 200 * 301 < all_.steps.size / 7
+        assert few.times_s[0] == all_.times_s[0]
+        assert np.array_equal(few.final, all_.final)
+        at = np.searchsorted(all_.times_s, few.times_s)
+        assert np.array_equal(few.values, all_.values[:, at])
+    assert gain_over_time(*thinned, budget_s=100) == pytest.approx(gain, abs=0.002)
+    assert speed_up(*thinned, budget_s=100).ci_low == pytest.approx(
+        speed_up(*exact, budget_s=100).ci_low, rel=0.02
+    )
+    # In pieces, the resampling is the same.
+    assert bootstrap_mean_interval(thinned[0].final) == pytest.approx(exact_ci[1], rel=1e-12)
+    at = np.searchsorted(exact[0].times_s, thinned[0].times_s)
+    for edge, exact_edge in zip(thinned[0].band("mean"), exact_ci[0], strict=True):
+        assert edge == pytest.approx(exact_edge[at], rel=1e-12)
+
+
+def test_the_band_of_a_median_over_many_seeds_is_close_to_the_resampled_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    curve = AnytimeCurves.of(many(301, 3).groupby("seed").head(2), "regret")
+    resampled = curve.band("median")
+    monkeypatch.setattr(curves_module, "_MOST_PICKS", 300)
+    for edge, exact in zip(curve.band("median"), resampled, strict=True):
+        assert np.abs(edge - exact).max() < 0.1 * (resampled[1] - resampled[0]).mean()

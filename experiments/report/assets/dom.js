@@ -39,9 +39,9 @@ export function percent(value) {
   return value === null || value === undefined ? "–" : `${(value / 100).toFixed(2)} %`;
 }
 
-// Seconds with as many decimals as the whole budget needs for about five digits.
+// Seconds with as many decimals as make five digits of the whole budget.
 export function seconds(value, budget) {
-  return value.toFixed(Math.max(0, 4 - Math.ceil(Math.log10(budget))));
+  return value.toFixed(Math.max(0, 5 - Math.ceil(Math.log10(budget))));
 }
 
 export function button(label, onClick, attributes = {}) {

@@ -39,7 +39,7 @@ export function ticks(scale, target) {
 function linearTicks(from, to, target) {
   const rough = (to - from) / Math.max(1, target);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((place) => place * power).find((size) => size >= rough * 0.999);
+  const step = [1, 2, 5, 10].map((place) => place * power).find((size) => size >= rough * 0.7);
   const found = [];
   for (let count = Math.ceil(from / step - 1e-9); count * step <= to + step * 1e-9; count += 1) {
     found.push(Number((count * step).toPrecision(12)));

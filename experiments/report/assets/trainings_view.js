@@ -40,6 +40,7 @@ export class TrainingsView {
       ),
       this.body,
     );
+    this.scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trainings of this search" }, table);
     this.details = element("div", { class: "details" });
     this.paper = element("div", { class: "paper" });
     box.append(
@@ -52,7 +53,7 @@ export class TrainingsView {
       element(
         "div",
         { class: "list-and-curve" },
-        element("div", { class: "list" }, element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trainings of this search" }, table), this.count),
+        element("div", { class: "list" }, this.scroll, this.count),
         element("div", { class: "curve" }, this.paper, this.details),
       ),
     );
@@ -63,17 +64,29 @@ export class TrainingsView {
   show(run) {
     this.run = run;
     this.winners = run.wasIncumbent;
-    this.rows = null;
     this.chosen = run.incumbentAt(Infinity)?.training ?? run.trainings[0] ?? null;
     this.all = false;
     this.#list();
     this.#drawCurve();
+    this.#scrollToChosen();
   }
 
   choose(training, { focus = false } = {}) {
     this.chosen = training;
     for (const row of this.body.rows) this.#mark(row, focus);
     this.#drawCurve();
+    this.#scrollToChosen();
+  }
+
+  // Moves the list, never the page.
+  #scrollToChosen() {
+    const row = this.body.querySelector(".chosen");
+    if (!row) return;
+    const list = this.scroll.getBoundingClientRect();
+    const place = row.getBoundingClientRect();
+    const head = this.body.parentNode.tHead.offsetHeight;
+    if (place.top < list.top + head) this.scroll.scrollTop -= list.top + head - place.top;
+    if (place.bottom > list.bottom) this.scroll.scrollTop += place.bottom - list.bottom + place.height;
   }
 
   #matching() {
@@ -88,7 +101,7 @@ export class TrainingsView {
 
   #list() {
     const found = this.#matching();
-    const shown = this.all ? found : found.slice(0, FIRST_ROWS);
+    const shown = this.all ? found : found.slice(0, Math.max(FIRST_ROWS, found.indexOf(this.chosen) + 1));
     for (const head of this.body.parentNode.tHead.rows[0].cells) head.setAttribute("aria-sort", head.cellIndex ? "none" : "ascending");
     this.body.replaceChildren(...shown.map((training) => this.#row(training)));
     for (const row of this.body.rows) this.#mark(row, false);
