@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nascurve.errors import ConfigError, DataFileError, NascurveError, did_you_mean
 from nascurve.experiments.files import write_atomically
 from nascurve.experiments.hydra_main import hydra_command_line
+from nascurve.experiments.ray_cluster import RayCluster
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -43,7 +44,8 @@ class LaunchFailedError(WorkersLostError):
 class HydraJobs:
     """`hydra/launcher=NAME` with settings `hydra.launcher.OPTION=VALUE`.
 
-    Raises ConfigError for a launcher that does not exist or is not installed.
+    Raises ConfigError for a launcher that does not exist or is not installed, and a cluster that does not
+    answer.
     """
 
     name: str
@@ -51,6 +53,9 @@ class HydraJobs:
 
     def __post_init__(self) -> None:
         _check(self.name)
+        cluster = RayCluster.among(self.overrides)
+        if cluster is not None:
+            cluster.check()
 
     def run(self, jobs: Sequence[Mapping[str, Any]], logs: Path, poll: Poll) -> None:
         """Have each job done by a process of the launcher's; return when that is over.
@@ -59,13 +64,14 @@ class HydraJobs:
         logs: folder for the launcher's own files.  poll: called every now and then, from a thread.
         Raises LaunchFailedError with what the launcher reports, and NascurveError that a job raised.
         """
+        cluster = RayCluster.among(self.overrides)
         logs = logs.absolute()
         logs.mkdir(parents=True, exist_ok=True)
         listed = logs / f"{secrets.token_hex(8)}.json"
         text = json.dumps(list(jobs))
         write_atomically(listed, lambda temporary: temporary.write_text(text, encoding="utf-8"))
         args = [
-            *("-m", f"hydra/launcher={self.name}", *_of_a_running_cluster(self.overrides), *self.overrides),
+            *("-m", f"hydra/launcher={self.name}", *self.overrides, *(cluster.overrides if cluster else [])),
             f"hydra.sweep.dir={_quoted(logs)}",
             f"list={_quoted(listed)}",
             f"number=range({len(jobs)})" if len(jobs) > 1 else "number=0",
@@ -91,13 +97,6 @@ class HydraJobs:
             raise LaunchFailedError(
                 f"The launcher {self.name}{given} reports {type(error).__name__}: {_short(error)}"
             ) from error
-
-
-def _of_a_running_cluster(overrides: Sequence[str]) -> list[str]:
-    """hydra-ray-launcher says how much memory Ray may take also where it joins a cluster that is running,
-    which Ray refuses."""
-    joins = any(override.lstrip("+").startswith("hydra.launcher.ray.init.address=") for override in overrides)
-    return ["++hydra.launcher.ray.init.object_store_memory=null"] if joins else []
 
 
 def do_listed(cfg: DictConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nascurve import options
 from nascurve.optimizers.acquisitions import ACQUISITIONS, acquire
@@ -104,7 +105,8 @@ class Bananas(AskTellOptimizer):
         self._queue: list[Architecture] = []  # chosen and not yet handed out
         self._archs: list[Architecture] = []  # complete, in the order in which they were told
         self._val_accs: list[float] = []
-        self._features: FloatArray = np.empty((0, 0))  # of the first of self._archs, as many as it has rows
+        # of the first of self._archs, as many as it has rows; single precision, as the networks take them
+        self._features: NDArray[np.float32] = np.empty((0, 0), np.float32)
         # The ensemble is a function of the first `fit_size` results and the seed: the state holds these
         # instead of tens of thousands of weights, and after a restore the fit is repeated once it is needed.
         self._fit_size = 0
@@ -186,7 +188,7 @@ class Bananas(AskTellOptimizer):
         if not self._fitted:
             done = len(self._features)
             if done < self._fit_size:
-                new = self._encode(self._archs[done : self._fit_size])
+                new = self._encode(self._archs[done : self._fit_size]).astype(np.float32)
                 self._features = np.concatenate([self._features, new]) if done else new
             self._ensemble.fit(self._features[: self._fit_size], error, np.random.default_rng(self._fit_seed))
             self._fitted = True
@@ -211,7 +213,7 @@ class Bananas(AskTellOptimizer):
         self._queue = [parse(text) for text in state["queue"]]
         self._archs = [parse(text) for text in state["archs"]]
         self._val_accs = list(state["val_accs"])
-        self._features = np.empty((0, 0))
+        self._features = np.empty((0, 0), np.float32)
         self._fit_size = state["fit_size"]
         self._fit_seed = state["fit_seed"]
         self._fitted = False

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nascurve import options
 from nascurve.errors import ConfigError
@@ -62,7 +63,7 @@ class Ensemble:
         self._cosine = options.choice("schedule", schedule, SCHEDULES) == "cosine"
         self._weights: list[tuple[Tensor, Tensor]] = []
 
-    def fit(self, features: FloatArray, targets: FloatArray, rng: np.random.Generator) -> None:
+    def fit(self, features: NDArray[np.floating], targets: FloatArray, rng: np.random.Generator) -> None:
         """Train anew on features (n, d) and targets (n,)."""
         import torch
 
@@ -87,7 +88,7 @@ class Ensemble:
             weight, bias = self._weights[-1]
             return np.asarray(torch.baddbmm(bias, x, weight)[:, :, 0].numpy(), dtype=np.float64)
 
-    def _fit(self, features: FloatArray, targets: FloatArray, rng: np.random.Generator) -> None:
+    def _fit(self, features: NDArray[np.floating], targets: FloatArray, rng: np.random.Generator) -> None:
         import torch
 
         n, d = features.shape
@@ -109,10 +110,9 @@ class Ensemble:
         step = 0
         while step < n_steps:
             order = torch.from_numpy(rng.permuted(np.tile(np.arange(n), (self._members, 1)), axis=1))
-            shuffled_x, shuffled_y = x[order], y[order]
             for start in starts[: n_steps - step]:
-                stop = min(start + batch, n)
-                passes[stop - start].run(shuffled_x[:, start:stop], shuffled_y[:, start:stop])
+                rows = order[:, start : start + batch]  # a copy of all rows would grow with the history
+                passes[rows.shape[1]].run(x[rows], y[rows])
                 decay = 0.5 * (1 + math.cos(math.pi * step / n_steps)) if self._cosine else 1.0
                 step += 1
                 adam.step(self._learning_rate * decay, step)

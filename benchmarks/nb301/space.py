@@ -29,6 +29,10 @@ _N_OPS = len(OPS)
 _SOURCES: dict[int, tuple[tuple[int, int], ...]] = {
     node: tuple((a, b) for a in range(node) for b in range(a + 1, node)) for node in NODES
 }
+_PAIRS: tuple[tuple[Pair, ...], ...] = tuple(
+    tuple((source, op) for op in range(_N_OPS)) for source in range(max(NODES))
+)
+"""All there are: cells that share them take a quarter of the memory, and a search holds all it has seen."""
 _N_EDGES = sum(NODES)
 _N_PATHS = sum(_N_OPS**length for length in range(len(NODES) + 1))
 
@@ -58,7 +62,7 @@ class DartsSpace:
             for node in NODES:
                 both = _SOURCES[node]
                 a, b = both[int(next(draws) * len(both))]
-                pairs += [(a, int(next(draws) * _N_OPS)), (b, int(next(draws) * _N_OPS))]
+                pairs += [_PAIRS[a][int(next(draws) * _N_OPS)], _PAIRS[b][int(next(draws) * _N_OPS)]]
             cells.append(tuple(pairs))
         return DartsGenotype.trusted(*cells)
 

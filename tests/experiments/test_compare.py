@@ -64,7 +64,8 @@ def test_processes_and_resume_change_no_byte(tmp_path: Path) -> None:
         assert (tmp_path / "three" / name).read_bytes() == first
     names = {path.name for path in (tmp_path / "one").iterdir()}
     assert names == {
-        *("config.yaml", "store", "jobs", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf", ".lock")
+        *("config.yaml", "store", "jobs", "runs.parquet", "summary.csv", "anytime.png", "anytime.pdf"),
+        ".lock",
     }
     assert not any((tmp_path / "three" / "jobs").iterdir())
 

@@ -45,7 +45,9 @@ def test_what_was_appended_is_read_back_exactly(path: Path) -> None:
 
 
 def test_failed_runs_and_architectures_are_kept(tmp_path: Path) -> None:
-    failed = dataclasses.replace(record(0), status="failed", error="ValueError: ä", traceback="line 1\nline 2")
+    failed = dataclasses.replace(
+        record(0), status="failed", error="ValueError: ä", traceback="line 1\nline 2"
+    )
     with_archs = dataclasses.replace(record(1), archs=["|a~0|", "|b~0|"])
     with Journal(tmp_path / "j") as journal:
         journal.append(failed)
@@ -56,7 +58,10 @@ def test_failed_runs_and_architectures_are_kept(tmp_path: Path) -> None:
 def test_two_processes_are_not_at_work_on_one_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "_LOCK_WITHIN_S", 0.05)
     with Journal(path) as journal:
-        with pytest.raises(DataFileError, match=r"Another process is at work on .*runs\.jsonl"), Journal(path):
+        with (
+            pytest.raises(DataFileError, match=r"Another process is at work on .*runs\.jsonl"),
+            Journal(path),
+        ):
             pass
         journal.append(record(3))
     with Journal(path) as journal:
@@ -95,7 +100,9 @@ def test_a_file_of_zeros_as_after_a_power_cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 100])
-def test_a_full_disk_leaves_the_file_as_it_was(path: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_file_as_it_was(
+    path: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where the disk takes a part of a line."""
     before = path.read_bytes()
 

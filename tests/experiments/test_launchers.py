@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import subprocess
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nascurve.errors import ConfigError, NascurveError
+from nascurve.errors import ConfigError
 from nascurve.experiments.compare import compare
 from nascurve.experiments.comparison_result import ComparisonResult
 from nascurve.experiments.launch_hydra import HydraLauncher
-from nascurve.experiments.results import read_results
+from nascurve.experiments.ray_cluster import RayCluster
 
 from .fakes import content
 
@@ -129,3 +130,39 @@ def test_jobs_of_slurm_take_minutes_and_local_ones_fill_the_cores() -> None:
     few = HydraLauncher("submitit_slurm", job_s=90, max_jobs=7).packing
     assert (few.job_s, few.at_most) == (90, 7)
     assert HydraLauncher("submitit_local").packing.at_most <= (os.cpu_count() or 1)
+
+
+@pytest.fixture
+def nobody_listens() -> str:
+    with socket.socket() as once:
+        once.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{once.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_ray_cluster_that_does_not_answer_is_named_at_once(
+    scheme: str, nobody_listens: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    address = f"{scheme}{nobody_listens}"
+    start_s = time.monotonic()
+    options = [f"hydra.launcher.ray.init.address='{address}'"]
+    with pytest.raises(ConfigError, match=rf"No Ray cluster answers at {address}: .*refused.*ray start"):
+        quick(launcher="ray", launcher_options=options, out=tmp_path / "x")
+    assert time.monotonic() - start_s < 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "address"),
+    [
+        ([], None),
+        (["hydra.launcher.ray.init.address=null"], None),
+        (["+hydra.launcher.ray.init.num_cpus=2"], None),
+        (["hydra.launcher.ray.init.address=auto"], "auto"),
+        (['++hydra.launcher.ray.init.address="head:6379"'], "head:6379"),
+    ],
+)
+def test_which_cluster_is_meant(overrides: list[str], address: str | None) -> None:
+    cluster = RayCluster.among(overrides)
+    assert (cluster.address if cluster else None) == address

@@ -185,7 +185,9 @@ def test_a_pack_at_work_is_left_alone_and_one_that_nobody_began_is_dropped(tmp_p
     assert len(stored(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"runs": 3}', '{"runs": [[0]]}', '{"runs": [["a", 1]]}'])
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", '{"runs": 3}', '{"runs": [[0]]}', '{"runs": [["a", 1]]}']
+)
 def test_a_pack_whose_list_is_gone_or_damaged_fails_clearly(tmp_path: Path, text: str | None) -> None:
     pack = Pack.write(tmp_path, "p", JOBS)
     if text is None:

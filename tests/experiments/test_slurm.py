@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -83,7 +82,7 @@ def test_an_array_of_packed_jobs_gives_the_same_runs(cluster: Path, tmp_path: Pa
         max_jobs=3,
     )
     (flags,) = (cluster / "flags").read_text().splitlines()
-    sent: dict[str, str] = eval(flags)
+    sent: dict[str, str] = ast.literal_eval(flags)
     assert sent["array"].strip("'") == "0-2%3"
     assert (sent["partition"], sent["time"]) == ("short", "7")
     here = quick(out=tmp_path / "here", processes=1)

@@ -105,7 +105,9 @@ def test_pandas_polars_and_duckdb_read_it_as_it_is(store: RunStore) -> None:
     assert lazy.sort("seed").collect().rows() == expected
     assert polars.read_parquet(store.path / "*.parquet")["total_epochs"].sum() == 210
 
-    found = duckdb.sql(f"select seed, status, regret[-1] from '{store.path}/*.parquet' order by seed").fetchall()
+    found = duckdb.sql(
+        f"select seed, status, regret[-1] from '{store.path}/*.parquet' order by seed"
+    ).fetchall()
     assert found == expected
     exploded = duckdb.sql(f"select seed, unnest(regret) from '{store.path}/*.parquet'").fetchall()
     assert len(exploded) == 6
@@ -184,7 +186,8 @@ def test_the_same_run_twice_counts_once(store: RunStore) -> None:
 def test_the_same_run_twice_with_other_results_is_a_clear_error(store: RunStore) -> None:
     store.append("other", [record(1, 0.5, 0.10000001)])
     with pytest.raises(
-        DataFileError, match=r"seed 1 of rs, none stands there twice, with different results.*Remove the files"
+        DataFileError,
+        match=r"seed 1 of rs, none stands there twice, with different results.*Remove the files",
     ):
         store.read()
 
@@ -244,7 +247,9 @@ def test_a_damaged_file_stops_compare_with_the_file_named_and_removing_it_heals(
     (path,) = (tmp_path / "store").iterdir()
     path.write_bytes(path.read_bytes()[:-50])
     for again in (quick, lambda *_, **__: read_results(tmp_path)):
-        with pytest.raises(DataFileError, match=rf"{path.name}.*the same `nascurve compare` does its runs again"):
+        with pytest.raises(
+            DataFileError, match=rf"{path.name}.*the same `nascurve compare` does its runs again"
+        ):
             again(Wrapped(), out=tmp_path)
     path.unlink()
     pd.testing.assert_frame_equal(quick(Wrapped(), out=tmp_path).runs, whole.runs)

@@ -71,7 +71,9 @@ def test_a_run_that_kills_its_process_again_and_again_fails_and_the_others_are_d
     """Also those that were at work next to it each time: a pool that loses one process ends all."""
     deadly = Deadly(tmp_path, 3, times=99)
     out = tmp_path / "out"
-    with pytest.warns(UserWarning, match=r"1 runs failed.\n  rs seed 3: The process died in this run 3 times"):
+    with pytest.warns(
+        UserWarning, match=r"1 runs failed.\n  rs seed 3: The process died in this run 3 times"
+    ):
         result = quick([("rs", deadly)], Wrapped(), processes=2, out=out)
     assert deadly.tries() == 3
     assert result.totals["status"].tolist() == ["done", "done", "done", "failed"]
