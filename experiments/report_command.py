@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nascurve.errors import did_you_mean
 from nascurve.experiments.usage import UsageError
+
+if TYPE_CHECKING:
+    from nascurve.experiments.report.build import ReplaySeed
 
 HELP = """\
 usage: nascurve report DIR [--out FILE] [OPTION=VALUE ...]
@@ -18,7 +22,7 @@ network.
 
 options (defaults):
   --out FILE, out=FILE (DIR/report.html)
-  replay_seed=N|none            seed of the searches that are simulated again, to be replayed (the first one)
+  replay_seed=first|none|N       seed of the searches that are simulated again, to be replayed (first)
 """
 _OPTIONS = ("out", "replay_seed")
 
@@ -63,12 +67,12 @@ def _read(argv: list[str]) -> tuple[Path, dict[str, str]]:
 def _report(folder: Path, options: dict[str, str]) -> int:
     from nascurve.experiments.files import clear_write_errors, write_atomically
     from nascurve.experiments.report.build import build_report
-    from nascurve.experiments.results import Results, read_study
+    from nascurve.experiments.results import read_study
 
-    study = read_study(folder)
-    first: Results = next(iter(study.values()))
-    seed = _seed(options.get("replay_seed"), int(first.config["experiment"]["seeds"][0]))
-    text = build_report(study, replay_seed=seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    seed = _seed(options.get("replay_seed", "first"))
+    text = build_report(
+        read_study(folder), replay_seed=seed, say=lambda line: print(line, file=sys.stderr, flush=True)
+    )
     target = Path(options.get("out", folder / "report.html"))
     with clear_write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,11 +81,11 @@ def _report(folder: Path, options: dict[str, str]) -> int:
     return 0
 
 
-def _seed(given: str | None, default: int) -> int | None:
-    if given is None:
-        return default
+def _seed(given: str) -> ReplaySeed:
+    if given == "first":
+        return "first"
     if given == "none":
-        return None
+        return "none"
     if not given.isdecimal():
-        raise UsageError(f"report: replay_seed: expected a seed such as 0, or none, got {given!r}.")
+        raise UsageError(f"report: replay_seed: expected a seed such as 0, first or none, got {given!r}.")
     return int(given)

@@ -46,3 +46,10 @@ def test_usage_errors_and_failed_rows(tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert "| overhead | failed" in failed.stdout
     assert "| help | `nascurve --help`" in failed.stdout, "the other rows are measured all the same"
+
+
+def test_made_up_results_are_aggregated(tmp_path: Path) -> None:
+    done = _run(tmp_path, "rows=aggregation")
+    assert done.returncode == 0, done.stderr
+    assert "40 runs (8 methods × 5 seeds" in done.stdout
+    assert "100 runs (20 methods × 5 seeds" in done.stdout

@@ -66,7 +66,7 @@ def replay_payload(replay: Replay, *, n_workers: int) -> dict[str, Any]:
     for evaluation, _ in predictions:
         training = trainings[shown[evaluation].trial_id]
         training.judged = max(training.judged, shown[evaluation].epochs)
-    stops = {record.epochs for record in shown}
+    stops = {record.epochs for record in shown} | {value.at_epoch for _, value in predictions}
     epochs = _epochs(max_epochs, stops)
     curves, own_curves = _curves(list(trainings.values()), epochs, benchmark)
     complete = len(shown) == len(result.evaluations)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.report.anytime import rounded
+from nascurve.experiments.report.chart import chart_box
 from nascurve.experiments.report.figures import figure_box, figure_links
 from nascurve.experiments.report.looks import svg_looks
 from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.report.tables import frame_table
-from nascurve.experiments.report.task_section import chart_box
 from nascurve.experiments.statistics.overview import statistic_figures, statistic_tables
 from nascurve.experiments.statistics.ranks import RankCurves, rank_curves
 from nascurve.experiments.statistics.study import PairedStudy

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nascurve.experiments.comparison_result import draw_results
 from nascurve.experiments.figure import FigureSettings
 from nascurve.experiments.methods import NO_LCE
 from nascurve.experiments.report.anytime import anytime_payload
+from nascurve.experiments.report.chart import chart_box
 from nascurve.experiments.report.figures import figure_links
 from nascurve.experiments.report.heading import task_facts
 from nascurve.experiments.report.markup import Markup, join, json_block, tag
@@ -70,16 +71,6 @@ def _caption(seeds: str, tolerance: float) -> str:
             f"{100 * tolerance:.2g} % of itself."
         )
     return text
-
-
-def chart_box(data: dict[str, Any], *, id: str, caption: str) -> Markup:  # noqa: A002
-    """Where the page's scripts draw an interactive chart, with the chart's data."""
-    return tag(
-        "figure",
-        tag("div", tag("noscript", "This chart needs JavaScript; the files below do not."), data_chart=id),
-        tag("figcaption", caption),
-        json_block(id, data),
-    )
 
 
 def _search(results: Results, id: str, seed: int | None) -> Markup:  # noqa: A002

@@ -55,7 +55,7 @@ def draw_critical_differences(scores: Scores) -> Figure:
         label.set_color("black")  # the paler colours are hard to read as text
     said = "" if k < 3 else f"; Friedman p {_p(omnibus)}"
     axes.set_title(
-        f"average rank, {scores.title}; bars: no difference (Wilcoxon, Holm, {ALPHA:g}){said}", pad=14
+        f"average rank, {scores.title}; bars: no difference found (Wilcoxon, Holm, {ALPHA:g}){said}", pad=14
     )
     figure.canvas.draw()
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import socket
 import sys
 import time
@@ -96,7 +97,10 @@ def test_a_missing_extra_says_what_to_install(
         return None if module.startswith("hydra_plugins.") else real(module, *args)
 
     monkeypatch.setattr(importlib.util, "find_spec", find)
-    with pytest.raises(ConfigError, match=rf"needs a package that is not installed: pip install '{package}'"):
+    expected = re.escape(
+        f"hydra/launcher={name} needs a package that is not installed: pip install '{package}'"
+    )
+    with pytest.raises(ConfigError, match=expected):
         quick(launcher=name, out=tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 

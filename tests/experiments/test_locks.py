@@ -37,7 +37,7 @@ def test_the_message_names_process_host_and_age(tmp_path: Path) -> None:
         path.write_text(json.dumps({**owner, "since_s": time.time() - 3 * 3600}))
         expected = (
             rf"Another nascurve writes to x \(process {other.pid} on {re.escape(socket.gethostname())}, "
-            r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, 3 hours\)\. Wait until it has finished, or give another out="
+            r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, 3 hours\)\. Wait until it has finished, or "
         )
         with pytest.raises(DataFileError, match=expected), exclusive(path, "Another nascurve writes to x"):
             pass

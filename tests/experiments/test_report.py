@@ -120,7 +120,7 @@ def test_it_says_what_was_compared_and_on_what_data(text: str) -> None:
 def test_surrogate_and_made_up_data_are_never_called_real() -> None:
     result = quick(["rs"], "synthetic", seeds=2, budget_trainings=5, lce="none")
     made_up = Results(runs=result.runs, config=result.config, path=Path(), totals=result.totals)
-    text = build_report({made_up.title: made_up}, replay_seed=None)
+    text = build_report({made_up.title: made_up}, replay_seed="none")
     assert "made up by a formula; no network was trained" in text
     assert "was measured in a training" not in text
     assert "Left out, as replay_seed=none asks for." in text
@@ -255,7 +255,7 @@ def test_failed_runs_are_listed_with_their_error_and_traceback(tmp_path: Path) -
 
     with pytest.warns(UserWarning, match="1 runs failed"):
         quick([("flaky", flaky), "rs"], "synthetic", seeds=3, budget_trainings=5, lce="none", out=tmp_path)
-    text = build_report(read_study(tmp_path), replay_seed=None)
+    text = build_report(read_study(tmp_path), replay_seed="none")
     assert "1 run failed." in text
     assert "flaky, seed 1: RuntimeError: no luck &lt;img src=x&gt;" in text
     assert "in flaky" in text  # the traceback
@@ -301,7 +301,7 @@ def test_the_command_writes_the_file_and_refuses_what_it_cannot_do(
         (["report", str(folder), "sed=1"], 2, "there is no option 'sed'"),
         (["report", str(folder), "--fast"], 2, "unknown flag '--fast'"),
         (["report", str(folder), "--out"], 2, "out: expected a value"),
-        (["report", str(folder), "replay_seed=x"], 2, "expected a seed such as 0, or none, got 'x'"),
+        (["report", str(folder), "replay_seed=x"], 2, "expected a seed such as 0, first or none, got 'x'"),
         (["report", str(folder), "replay_seed=9"], 1, "expected a seed of pocket201-digits-v1 (0, 1, 2)"),
         (["report", str(tmp_path)], 1, "not a folder of results"),
     ):

@@ -12,14 +12,19 @@ from nascurve.experiments import cli
 
 from .fakes import content
 
-SWEEP = ["run", "-m", "optimizer=rs,re", "seed=0,1", "benchmark=synthetic", "budget_trainings=5"]
+SWEEP = ["run", "-m", "optimizer=rs,re", "seed=0,1", "benchmark=synthetic", "budget_trainings=30"]
 
 
 @pytest.fixture(scope="module")
 def basic(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("basic")
     assert cli.main([*SWEEP, f"out={out}"]) == 0
-    return content(out)
+    return runs_of(out)
+
+
+def runs_of(out: Path) -> dict[str, bytes]:
+    """config.yaml, runs.parquet and evaluations.parquet of each; not what a launcher wrote for itself."""
+    return {name: found for name, found in content(out).items() if name.startswith("optimizer=")}
 
 
 @pytest.fixture
@@ -43,6 +48,5 @@ def test_a_launched_sweep_writes_the_files_of_a_plain_one(
 ) -> None:
     pytest.importorskip(plugin)
     assert cli.main([*SWEEP, f"out={tmp_path}", f"hydra/launcher={launcher}", *options]) == 0
-    found = content(tmp_path)
-    assert {name: found.get(name) for name in basic} == basic
+    assert runs_of(tmp_path) == basic
     assert len(basic) == 12

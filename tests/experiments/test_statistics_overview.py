@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,16 @@ def test_looks_are_all_different() -> None:
         made = {"a": finals({key: np.arange(3) / 10 for key in keys})}
         found = looks(PairedStudy.of(made))
         assert len(set(found.values())) == len(keys)
+
+
+@pytest.mark.perf
+@pytest.mark.parametrize(("methods", "seeds", "tasks", "limit_s"), [(10, 100, 5, 30), (8, 12_500, 1, 120)])
+def test_speed(methods: int, seeds: int, tasks: int, limit_s: float) -> None:
+    rng = np.random.default_rng(0)
+    made = {f"task{n}": searches(methods, seeds, rng=rng) for n in range(tasks)}
+    for compute in (statistic_tables, statistic_figures):
+        start_s = time.process_time()
+        compute(made)
+        spent_s = time.process_time() - start_s
+        print(f"{methods} methods, {seeds} seeds, {tasks} tasks: {compute.__name__} {spent_s:.1f} s CPU")
+        assert spent_s < limit_s

@@ -25,8 +25,13 @@ export function followInput(host) {
   });
 
   svg.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || event.pointerType === "touch") return;
-    start = inside(pointAt(event));
+    if (event.button !== 0) return;
+    const here = inside(pointAt(event));
+    if (event.pointerType === "touch") {
+      host.setCursor(host.scales.x.invert(here.x), {}); // a finger that is dragged scrolls the page
+      return;
+    }
+    start = here;
     svg.setPointerCapture(event.pointerId);
   });
   svg.addEventListener("pointermove", (event) => {

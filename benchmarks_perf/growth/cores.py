@@ -1,0 +1,59 @@
+"""Part `cores`: one sweep on one process and on as many as there are cores."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks_perf.growth import child
+from benchmarks_perf.growth.point import Point
+from benchmarks_perf.settings import say
+from nascurve.processes import available_cores
+
+_SEEDS = 100  # on two cores of an ordinary machine a minute or more
+_TRAININGS = 200
+
+
+def measure(*, quick: bool) -> list[Point]:
+    """The main comparison. `efficiency`: the time on one process / (processes x the time on so many)."""
+    points: list[Point] = []
+    methods: list[Any] = [
+        {"optimizer": optimizer, "lce": lce}
+        for optimizer in ("rs", "re", "ls", "bananas")
+        for lce in ("none", "last_value")
+    ]
+    for processes in sorted({1, available_cores()}):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "sweep"
+            values = child.measure(
+                "one_sweep",
+                step="run",
+                folder=str(folder),
+                methods=methods,
+                seeds=4 if quick else _SEEDS,
+                budget_trainings=_TRAININGS,
+                processes=processes,
+            )
+            if processes == 1:
+                points += _seconds_a_run(folder)
+            n_runs = len(methods) * (4 if quick else _SEEDS)
+            store_bytes = sum(file.stat().st_size for file in (folder / "store").iterdir())
+            values["store_bytes_per_run"] = store_bytes / n_runs
+        first = next((point for point in points if point.series == "sweep"), None)
+        first_s = values["wall_s"] if first is None else first.values["wall_s"]
+        values["efficiency"] = first_s / (processes * values["wall_s"])
+        points.append(Point(series="sweep", size=processes, values=values))
+        say(f"cores: {processes}: {values['wall_s']:.1f} s, efficiency {values['efficiency']:.0%}")
+    return points
+
+
+def _seconds_a_run(folder: Path) -> list[Point]:
+    """Mean real seconds of a run by method."""
+    from nascurve.experiments.results import read_results
+
+    means = read_results(folder).totals.groupby(["optimizer", "lce"], sort=False)["wall_s"].mean()
+    return [
+        Point(series=f"{optimizer}, {lce}", size=1, values={"run_wall_s": float(mean)})
+        for (optimizer, lce), mean in means.items()
+    ]
