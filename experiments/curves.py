@@ -81,8 +81,9 @@ class AnytimeCurves:
         return np.asarray(self.values[:, -1]) if self.values.size else np.empty(0)
 
     def only(self, seeds: NDArray[np.int64]) -> AnytimeCurves:
-        """The curves of these seeds alone, in this order; they start as soon as these have an incumbent. Raises
-        IndexError for others."""
+        """The curves of these seeds alone, in this order; they start as soon as these have an incumbent.
+
+        Raises IndexError for others."""
         if np.array_equal(seeds, self.seeds):
             return self
         if not np.isin(seeds, self.seeds).all():
@@ -110,8 +111,8 @@ class AnytimeCurves:
         return low, high
 
     def _median_band(self) -> tuple[FloatArray, FloatArray]:
-        """The bootstrap of a median needs no drawing: it picks order statistics, and how often each is binomial
-        but for 1 / n (Efron 1979, Bootstrap methods: another look at the jackknife, section 3)."""
+        """The bootstrap of a median needs no drawing. It picks order statistics, and how often each is
+        binomial but for 1 / n (Efron 1979, Bootstrap methods: another look at the jackknife, section 3)."""
         from scipy import stats
 
         low, high = np.asarray(stats.binom.ppf(_LEVELS, len(self.seeds), 0.5), dtype=np.int64).tolist()

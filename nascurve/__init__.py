@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nascurve.errors import NascurveError
-    from nascurve.experiments.compare import compare
+    from nascurve.experiments.compare import compare, compare_tasks
     from nascurve.lce.wrapper import LCE
     from nascurve.registry import create_extrapolator, create_optimizer, create_search_space, load_benchmark
     from nascurve.simulator.simulate import simulate
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 _HOME = {
     "NascurveError": "nascurve.errors",
     "compare": "nascurve.experiments.compare",
+    "compare_tasks": "nascurve.experiments.compare",
     "LCE": "nascurve.lce.wrapper",
     "create_extrapolator": "nascurve.registry",
     "create_optimizer": "nascurve.registry",
@@ -47,6 +48,7 @@ __all__ = [
     "Prediction",
     "Trial",
     "compare",
+    "compare_tasks",
     "create_extrapolator",
     "create_optimizer",
     "create_search_space",
