@@ -129,7 +129,9 @@ class ExperimentFolder:
                 "`out` of `nascurve compare` or `nascurve run`."
             )
         try:
-            content = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+            # libyaml's loader, where it is there, reads thousands of seeds ten times as fast
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=loader)
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise DataFileError(f"Cannot read {self.config}: {error}") from error
         if not isinstance(content, dict) or not isinstance(content.get("experiment"), dict):
@@ -193,7 +195,8 @@ def write_yaml(path: Path, content: Mapping[str, Any], *, comment: str) -> None:
     """Write a mapping as YAML, atomically. Raises DataFileError."""
     import yaml
 
-    body = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    body = yaml.dump(dict(content), Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
     text = f"# {comment}\n{body}"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

@@ -1,7 +1,7 @@
 """The columns of the results store, and records as rows of it.
 
 Version 2: one row a run, the changes of its incumbent as lists. Version 1, of nascurve 0.1, was the journal
-`runs.jsonl`; see `migration`. The version stands in the metadata of every file.
+`runs.jsonl`; `ExperimentFolder.migrate` moves it. The version stands in the metadata of every file.
 """
 
 from __future__ import annotations

@@ -107,11 +107,11 @@ def test_the_command_writes_table_and_figure_and_goes_on(
     assert (tmp_path / "sensitivity.png").stat().st_size > 10_000
     assert (tmp_path / "sensitivity.pdf").exists()
     first = (tmp_path / "sensitivity.csv").read_bytes()
-    journal = (tmp_path / "runs.jsonl").read_bytes()
+    store = {path: path.read_bytes() for path in (tmp_path / "store").iterdir()}
     capsys.readouterr()
     assert main(args) == 0
     assert (tmp_path / "sensitivity.csv").read_bytes() == first
-    assert (tmp_path / "runs.jsonl").read_bytes() == journal
+    assert {path: path.read_bytes() for path in (tmp_path / "store").iterdir()} == store
     assert "gain over time" in capsys.readouterr().out
 
 
