@@ -183,12 +183,19 @@ def execute(
     figure = figure or FigureSettings()
     configs = [_config(comparison, loaded) for comparison, loaded, _ in tasks]
     told = [read_callbacks(callbacks) for _ in tasks]
+    _refuse_shared(told)
     with contextlib.ExitStack() as held:
         experiments = []
         for (comparison, loaded, out), config in zip(tasks, configs, strict=True):
             folder = ExperimentFolder(held.enter_context(_temporary_folder()) if out is None else Path(out))
             experiments.append(
-                Experiment(comparison=comparison, benchmark=loaded, config=config, folder=folder)
+                Experiment(
+                    comparison=comparison,
+                    benchmark=loaded,
+                    config=config,
+                    folder=folder,
+                    kept=out is not None,
+                )
             )
         # Before a folder is opened, which may clear it.
         launch = _launcher(experiments, processes, launcher, launcher_options, job_s, max_jobs)
@@ -199,8 +206,8 @@ def execute(
             held.enter_context(callback)
         _sweep(experiments, launch, told, retry_failed=retry_failed, say=say, quiet=quiet)
         results = []
-        for experiment, (_, _, out), callback in zip(experiments, tasks, told, strict=True):
-            result = finish_comparison(experiment.folder, experiment.config, figure, kept=out is not None)
+        for experiment, callback in zip(experiments, told, strict=True):
+            result = finish_comparison(experiment.folder, experiment.config, figure, kept=experiment.kept)
             png = experiment.folder.path / "anytime.png"
             callback.end(result.runs, result.summary, [png] if png.exists() else [])
             results.append(result)
@@ -208,6 +215,16 @@ def execute(
     if failures:
         warnings.warn(f"{len(failures)} runs failed.\n{describe_failures(failures)}", stacklevel=3)
     return results
+
+
+def _refuse_shared(told: Sequence[Callbacks]) -> None:
+    """A callback object serves one comparison."""
+    objects = [callback for callbacks in told for callback in callbacks.members]
+    if len({id(callback) for callback in objects}) < len(objects):
+        raise ConfigError(
+            "callbacks: with several benchmarks give ids or mappings {id: …, option: value}, of which each "
+            "benchmark gets an object of its own; an object serves one."
+        )
 
 
 def _sweep(
@@ -237,19 +254,16 @@ def _sweep(
         to_do = sweep.total - done - failed
         say(f"{done + failed} of {sweep.total} runs are there already{again}; {to_do} to do.")
     for place, (experiment, callback) in enumerate(zip(experiments, told, strict=True)):
-        callback.begin(
-            experiment.config, experiment.folder.path, experiment.total, sweep.count("done", place)
-        )
+        path = experiment.folder.path if experiment.kept else None
+        callback.begin(experiment.config, path, experiment.total, sweep.count("done", place))
     progress = create_progress(total=sweep.total, done=done, failed=failed, quiet=quiet)
     try:
         with single_threaded() if isinstance(launcher, HereLauncher) else contextlib.nullcontext():
             sweep.run(progress)
     except KeyboardInterrupt:
-        folders = ", ".join(str(experiment.folder.path) for experiment in experiments)
-        raise KeyboardInterrupt(
-            f"{sweep.count('done')} of {sweep.total} runs are done. They are kept in {folders}: the same "
-            "command goes on from there."
-        ) from None
+        folders = ", ".join(str(experiment.folder.path) for experiment in experiments if experiment.kept)
+        kept = f" They are kept in {folders}: the same command goes on from there." if folders else ""
+        raise KeyboardInterrupt(f"{sweep.count('done')} of {sweep.total} runs are done.{kept}") from None
     finally:
         progress.close()
 

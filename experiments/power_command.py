@@ -172,6 +172,7 @@ def _report(variation: Variation, heading: str, goal: Goal) -> str:
             _by_seeds(variation, goal),
             "",
             "rank test: Wilcoxon signed-rank if paired, else Mann-Whitney; 2,000 simulated experiments each.",
+            *(["[95 %]: as far as the pilot's seeds tell the spread."] if variation.n_seeds else []),
             "Of m comparisons corrected by Holm the smallest p meets alpha / m: give that as alpha.",
         ]
     )
@@ -184,26 +185,28 @@ def _needs(variation: Variation, goal: Goal) -> str:
     rows, needed = [], []
     for design, name in _DESIGNS:
         simulated = power.seeds_by_simulation(variation, design, goal)
-        formula = power.seeds_by_formula(variation, design, goal)
+        formula, *ends = (power.seeds_by_formula(sd, design, goal) for sd in power.spread(variation, design))
         needed.append((simulated, formula))
-        rows.append([name, _seeds(simulated, power.MOST_SIMULATED), _seeds(formula, power.MOST_SEEDS)])
+        cells = [_seeds(number, power.MOST_SEEDS) for number in (formula, *ends)]
+        interval = f" [{cells[1]}, {cells[2]}]" if variation.n_seeds else ""
+        rows.append([name, _seeds(simulated, power.MOST_SIMULATED), cells[0] + interval])
     saved = [_saved(*both) for both in zip(*needed, strict=True)]
     header = ["seeds needed", "rank test, simulated", "t-test, formula"]
-    return format_table(header, [*rows, ["saved by pairing", *saved]], right=(1, 2))
+    return format_table(header, [*rows, ["saved by pairing", *saved]], right=(1,))
 
 
 def _by_seeds(variation: Variation, goal: Goal) -> str:
     from nascurve.experiments.statistics import power
     from nascurve.experiments.table import format_table
 
+    sds = {design: power.spread(variation, design)[0] for design, _ in _DESIGNS}
     rows = []
     for seeds in _SEEDS:
         cells = [str(seeds)]
-        for design, _ in _DESIGNS:
-            for power_of in (power.simulated_power, power.formula_power):
-                cells.append(f"{power_of(variation, design, seeds, goal):.2f}")
-        for design, _ in _DESIGNS:
-            cells.append(f"{power.detectable_difference(variation, design, seeds, goal):.3g}")
+        for design, sd in sds.items():
+            cells.append(f"{power.simulated_power(variation, design, seeds, goal):.2f}")
+            cells.append(f"{power.formula_power(sd, design, seeds, goal):.2f}")
+        cells += [f"{power.detectable_difference(sd, design, seeds, goal):.3g}" for design, sd in sds.items()]
         rows.append(cells)
     header = ["seeds", "paired: rank", "t", "not paired: rank", "t", "detectable (pp): paired", "not paired"]
     return format_table(header, rows, right=range(7))

@@ -184,7 +184,10 @@ def _read_sweep(path: Path, folders: list[Path]) -> Results:
             continue  # `lce=none` is the same run whatever the options of LCE
         read.add(run)
         frames.append(frame.assign(optimizer=key[0], lce=key[1]))
-        methods[key] = {"optimizer": {"label": key[0]}, "lce": {"label": key[1]}}
+        methods[key] = {
+            "optimizer": {**method["optimizer"], "label": key[0]},
+            "lce": {**method["lce"], "label": key[1]},
+        }
     first_of: dict[str, int] = {}
     for optimizer, _ in methods:
         first_of.setdefault(optimizer, len(first_of))

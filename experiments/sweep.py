@@ -44,12 +44,13 @@ _LOOK_EVERY_S = 1.0
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Experiment:
-    """A comparison in its folder, which this process holds."""
+    """A comparison in its folder, which this process holds. kept: False for a folder that goes away."""
 
     comparison: Comparison
     benchmark: Benchmark
     config: Mapping[str, Any]
     folder: ExperimentFolder
+    kept: bool
 
     @property
     def labels(self) -> list[tuple[str, str]]:

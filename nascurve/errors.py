@@ -12,7 +12,7 @@ class NascurveError(Exception):
 
 
 class UnknownIdError(NascurveError):
-    """An id that no registered optimizer, benchmark, extrapolator or search space carries."""
+    """An id that no registered optimizer, benchmark, extrapolator, search space or callback carries."""
 
 
 class ConfigError(NascurveError):

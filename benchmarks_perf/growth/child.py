@@ -24,13 +24,14 @@ def start(task: str, **arguments: Any) -> subprocess.Popen[str]:
 
 
 def answer(process: subprocess.Popen[str]) -> Any:
-    """What a measurement returned. Raises RuntimeError when it failed; then its process said why."""
+    """What a measurement returned, once it is over. Raises RuntimeError when it failed; then its process
+    said why."""
     try:
         text, _ = process.communicate()
     finally:
         process.kill()  # after an interrupt
     if process.returncode:
-        raise RuntimeError(f"{' '.join(process.args[3:])}: exit code {process.returncode}.")
+        raise RuntimeError(f"{process.args!r}: exit code {process.returncode}.")
     return json.loads(text)
 
 

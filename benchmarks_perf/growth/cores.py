@@ -52,8 +52,9 @@ def _seconds_a_run(folder: Path) -> list[Point]:
     """Mean real seconds of a run by method."""
     from nascurve.experiments.results import read_results
 
-    means = read_results(folder).totals.groupby(["optimizer", "lce"], sort=False)["wall_s"].mean()
+    totals = read_results(folder).totals
+    means = totals.groupby(totals["optimizer"] + ", " + totals["lce"], sort=False)["wall_s"].mean()
     return [
-        Point(series=f"{optimizer}, {lce}", size=1, values={"run_wall_s": float(mean)})
-        for (optimizer, lce), mean in means.items()
+        Point(series=name, size=1, values={"run_wall_s": float(mean)})
+        for name, mean in zip(means.index, means, strict=True)
     ]

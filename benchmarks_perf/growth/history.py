@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from benchmarks_perf.growth.child import answer, start
@@ -27,6 +28,7 @@ SERIES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 """The last number of evaluations, and what is run."""
 _FIRST = 100
+_LOOK_EVERY_S = 0.2
 _QUICK_SHARE = 1 / 1000
 
 
@@ -40,12 +42,13 @@ def measure(*, quick: bool) -> list[Point]:
             name, (last, arguments) = waiting.pop(0)
             last = max(_FIRST, int(last * _QUICK_SHARE)) if quick else last
             at_work[name] = start("one_run", marks=half_decades(_FIRST, last), **arguments)
-        name = next((name for name, process in at_work.items() if process.poll() is not None), None)
-        if name is None:
-            name = next(iter(at_work))
-        for found in answer(at_work.pop(name)):
-            points.append(Point(series=name, size=found.pop("evaluations"), values=found))
-        say(f"history: {name}: {points[-1].size:,.0f} evaluations, {points[-1].values['cpu_s']:.1f} CPU s")
+        over = [name for name, process in at_work.items() if process.poll() is not None]
+        for name in over:
+            for found in answer(at_work.pop(name)):
+                points.append(Point(series=name, size=found.pop("evaluations"), values=found))
+            last_s = points[-1].values["cpu_s"]
+            say(f"history: {name}: {points[-1].size:,.0f} evaluations, {last_s:.1f} CPU s")
+        time.sleep(_LOOK_EVERY_S)
     return points
 
 

@@ -41,9 +41,9 @@ def by_series(points: Sequence[Point]) -> dict[str, list[Point]]:
 
 def exponent(points: Sequence[Point], name: str, *, last: int = 3) -> float:
     """The slope of `name` against size in a log-log plot, by least squares over the `last` largest sizes:
-    1 is linear. NaN with fewer than two positive values."""
-    chosen = [point for point in points if point.values.get(name, 0.0) > 0 and point.size > 0][-last:]
-    if len(chosen) < 2:
+    1 is linear. NaN with fewer than two sizes at which it is positive."""
+    chosen = [point for point in points if point.values.get(name, 0.0) > 0][-last:]
+    if len({point.size for point in chosen}) < 2:
         return math.nan
     x = [math.log(point.size) for point in chosen]
     y = [math.log(point.values[name]) for point in chosen]

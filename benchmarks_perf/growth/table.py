@@ -25,6 +25,10 @@ def tables(parts: Mapping[str, Sequence[Point]]) -> str:
 
 
 Series = Mapping[str, Sequence[Point]]
+_RUNS_COLUMNS = (
+    *("wall_s", "cpu_s", "workers_cpu_s", "again_wall_s", "read_wall_s", "peak_bytes"),
+    *("read_peak_bytes", "store_bytes", "store_files"),
+)
 
 
 def _history(series: Series) -> str:
@@ -85,9 +89,7 @@ def _runs(series: Series) -> str:
                     number(values["store_files"]),
                 ]
             )
-        columns = ("wall_s", "cpu_s", "workers_cpu_s", "again_wall_s", "read_wall_s", "peak_bytes")
-        columns += ("read_peak_bytes", "store_bytes", "store_files")
-        rows.append(["slope", "", *(_slope(points, column) for column in columns)])
+        rows.append(["slope", "", *(_slope(points, column) for column in _RUNS_COLUMNS)])
     head = ["", "runs", "wall s", "parent CPU s", "workers CPU s", "again, wall s", "read, wall s"]
     return _markdown([*head, "parent peak MB", "read peak MB", "store kB", "store files"], rows)
 

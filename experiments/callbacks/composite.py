@@ -30,6 +30,10 @@ class Callbacks:
         self._named = list(named)
         self._active = list(named)
 
+    @property
+    def members(self) -> list[Callback]:
+        return [callback for _, callback in self._named]
+
     def __enter__(self) -> Callbacks:
         return self
 

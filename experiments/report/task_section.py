@@ -77,9 +77,9 @@ def _search(results: Results, id: str, seed: int | None) -> Markup:  # noqa: A00
     if seed is None:
         return tag("p", "Left out, as replay_seed=none asks for.")
     replays = replay_methods(results, seed)
-    reasons = {replay.absent for replay in replays}
-    if len(reasons) == 1 and "" not in reasons:
-        return tag("p", f"Not there: the searches could not be simulated again. {reasons.pop()}")
+    if all(replay.absent for replay in replays):
+        reasons = " ".join(dict.fromkeys(replay.absent for replay in replays))
+        return tag("p", f"Not there: the searches could not be simulated again. {reasons}")
     n_workers = int(results.config["experiment"]["run"]["workers"])
     methods = [
         {"name": method_name(key), **_entry(replay, n_workers)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def resampled_seeds(n_seeds: int, n_tasks: int) -> Iterator[NDArray[np.int64]]:
         left -= n
 
 
-def intervals(values: FloatArray, statistic: Callable[[FloatArray], FloatArray]) -> FloatArray:
+def intervals(values: NDArray[Any], statistic: Callable[[NDArray[Any]], FloatArray]) -> FloatArray:
     """(2, …): the ends of the 95 % percentile interval of a statistic.
 
     values: (n, m), a value for each seed of each task.

@@ -43,20 +43,25 @@ class Goal:
             )
 
 
-def formula_power(variation: Variation, design: Design, seeds: int, goal: Goal) -> float:
+def formula_power(sd: float, design: Design, seeds: int, goal: Goal) -> float:
     """Of the two-sided t-test: paired, or of two independent groups of as many seeds each (for equal groups
     Welch's test has the same power to first order). Source: statsmodels' `TTestPower`, `TTestIndPower`, the
     tail on the side of the difference; the other one adds nothing at a power of use, and SciPy cannot always
-    tell it."""
+    tell it.
+
+    sd: of differences where these are paired, else of single scores; see `spread`.
+    """
     from statsmodels.stats.power import TTestIndPower, TTestPower
 
     tests: dict[Design, Any] = {"paired": TTestPower, "unpaired": TTestIndPower}
-    effect = goal.difference_pp / _scale(variation, design)
-    return float(tests[design]().power(effect, seeds, goal.alpha / 2, alternative="larger"))
+    return float(tests[design]().power(goal.difference_pp / sd, seeds, goal.alpha / 2, alternative="larger"))
 
 
-def _scale(variation: Variation, design: Design) -> float:
-    return variation.sd_difference if design == "paired" else variation.sd
+def spread(variation: Variation, design: Design) -> tuple[float, float, float]:
+    """The sd that the design's t-test hangs on, and the ends of its interval; percentage points."""
+    if design == "paired":
+        return (variation.sd_difference, *variation.sd_difference_ci)
+    return (variation.sd, *variation.sd_ci)
 
 
 def simulated_power(variation: Variation, design: Design, seeds: int, goal: Goal) -> float:
@@ -87,11 +92,11 @@ def simulated_power(variation: Variation, design: Design, seeds: int, goal: Goal
     return found / _SIMULATIONS
 
 
-def seeds_by_formula(variation: Variation, design: Design, goal: Goal) -> int | None:
+def seeds_by_formula(sd: float, design: Design, goal: Goal) -> int | None:
     """The fewest seeds at which the formula reaches the power; None beyond ten million."""
 
     def reaches(seeds: int) -> bool:
-        return formula_power(variation, design, seeds, goal) >= goal.power
+        return formula_power(sd, design, seeds, goal) >= goal.power
 
     return _fewest(reaches, guess=16, most=MOST_SEEDS)
 
@@ -103,7 +108,7 @@ def seeds_by_simulation(variation: Variation, design: Design, goal: Goal) -> int
     def reaches(seeds: int) -> bool:
         return simulated_power(variation, design, seeds, goal) >= goal.power
 
-    guess = seeds_by_formula(variation, design, goal) or MOST_SEEDS
+    guess = seeds_by_formula(spread(variation, design)[0], design, goal) or MOST_SEEDS
     if guess <= _FEW_SEEDS:
         return _fewest(reaches, guess=guess, most=MOST_SIMULATED)
     for _ in range(_CORRECTIONS):
@@ -124,19 +129,18 @@ def _corrected(seeds: int, power: float, goal: Goal) -> int:
     return max(MIN_TEST_SEEDS, round(seeds * ((wanted + level) / max(reached + level, 0.1)) ** 2))
 
 
-def detectable_difference(variation: Variation, design: Design, seeds: int, goal: Goal) -> float:
+def detectable_difference(sd: float, design: Design, seeds: int, goal: Goal) -> float:
     """The smallest difference, in percentage points, that the formula finds with the goal's power."""
     from scipy import optimize
 
     def missing(difference_pp: float) -> float:
         sought = Goal(difference_pp=difference_pp, power=goal.power, alpha=goal.alpha)
-        return formula_power(variation, design, seeds, sought) - goal.power
+        return formula_power(sd, design, seeds, sought) - goal.power
 
-    scale = _scale(variation, design)
-    highest = scale
+    highest = sd
     while missing(highest) < 0:
         highest *= 2
-    return float(optimize.brentq(missing, 1e-9 * scale, highest))
+    return float(optimize.brentq(missing, 1e-9 * sd, highest))
 
 
 def _fewest(reaches: Callable[[int], bool], *, guess: int, most: int) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nascurve.errors import ConfigError
+from nascurve.experiments.statistics.bootstrap import intervals
 from nascurve.options import real
 from nascurve.simulator.types import FloatArray
 
@@ -41,6 +42,7 @@ class Variation:
 
     sd: of one method over seeds, the root of the mean of both variances.  sd_difference: of the differences
     of paired seeds.  correlation: of paired scores; 0 where there is nothing to correlate.
+    sd_ci, sd_difference_ci: 95 % bootstrap intervals of both, of the pilot; without one the value twice.
     mean_difference, n_seeds: of the pilot; NaN and 0 without one.
     scores: what single runs have when both methods are alike, above the pilot's best score; None: normal.
     differences: likewise of pairs, either sign as probable as the other.
@@ -49,6 +51,8 @@ class Variation:
     sd: float
     sd_difference: float
     correlation: float
+    sd_ci: tuple[float, float]
+    sd_difference_ci: tuple[float, float]
     mean_difference: float = float("nan")
     n_seeds: int = 0
     scores: Pool | None = None
@@ -71,12 +75,13 @@ class Variation:
                 f"A pilot needs at least {_FEWEST} seeds in which the methods differ, got {len(differing)} "
                 f"(of {len(paired)} seeds). Run more seeds, or give the runs more time."
             )
-        sds = float(a.std(ddof=1)), float(b.std(ddof=1))
-        residuals = _centred(differing)
+        both, residuals = np.stack([a, b], axis=1), _centred(differing)
         return cls(
-            sd=float(np.sqrt((sds[0] ** 2 + sds[1] ** 2) / 2)),
-            sd_difference=float(paired.std(ddof=1)),
-            correlation=float(np.corrcoef(a, b)[0, 1]) if min(sds) > 0 else 0.0,
+            sd=float(_sd(both)),
+            sd_difference=float(_sd(paired[:, np.newaxis])),
+            correlation=float(np.corrcoef(a, b)[0, 1]) if both.std(axis=0).min() > 0 else 0.0,
+            sd_ci=_sd_interval(both),
+            sd_difference_ci=_sd_interval(paired[:, np.newaxis]),
             mean_difference=float(paired.mean()),
             n_seeds=len(paired),
             scores=_alike(a, b),
@@ -92,7 +97,14 @@ class Variation:
         correlation = real("correlation", correlation, at_least=-1, at_most=1)
         if correlation == 1:
             raise ConfigError("correlation: expected less than 1, at which methods differ by a constant.")
-        return cls(sd=sd, sd_difference=sd * float(np.sqrt(2 * (1 - correlation))), correlation=correlation)
+        sd_difference = sd * float(np.sqrt(2 * (1 - correlation)))
+        return cls(
+            sd=sd,
+            sd_difference=sd_difference,
+            correlation=correlation,
+            sd_ci=(sd, sd),
+            sd_difference_ci=(sd_difference, sd_difference),
+        )
 
     def draw_differences(self, rng: np.random.Generator, shape: tuple[int, int], mean: float) -> FloatArray:
         """Differences of paired runs whose expectation is `mean`."""
@@ -114,6 +126,18 @@ def _alike(a: FloatArray, b: FloatArray) -> Pool:
     together = np.concatenate(above).mean()
     numbers = np.concatenate([together + _centred(own) for own in above if len(own)])
     return Pool(numbers=numbers, share=len(numbers) / (len(a) + len(b)))
+
+
+def _sd(values: FloatArray) -> FloatArray:
+    """(…): of (…, n, m), the root of the mean over m of the variances over n."""
+    return np.asarray(np.sqrt(values.var(axis=-2, ddof=1).mean(axis=-1)))
+
+
+def _sd_interval(values: FloatArray) -> tuple[float, float]:
+    """95 %, of `_sd` of (n, m)."""
+    seeds = np.arange(len(values))[:, np.newaxis]  # columns are of the same seeds: resampled together
+    low, high = intervals(seeds, lambda rows: _sd(values[rows[:, :, 0]]))
+    return float(low), float(high)
 
 
 def _centred(values: FloatArray) -> FloatArray:

@@ -244,8 +244,11 @@ def _wandb_run(path: Path) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
 
 @pytest.mark.usefixtures("wandb_mode")
 def test_wandb_has_a_run_a_method_in_one_group(tmp_path: Path, figure: Path) -> None:
+    import wandb
+
     entry = {"id": "wandb", "project": "cells"}
     _interrupted_and_ended(entry, tmp_path, figure, sweeps.ended())
+    wandb.teardown()  # its service may still be writing the last file
     found = [_wandb_run(path) for path in sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))]
     # Two sessions for `re`, whose runs ended in both; none for the third, which had nothing to say.
     assert sorted(run.display_name for run, _, _ in found) == ["re", "re", "re+last/value"]

@@ -216,3 +216,29 @@ def test_compare_tells_of_every_run_once(tmp_path: Path) -> None:
     assert first.told[0] == "begin 0 of 2"
     assert [second.told[0], second.told[-1]] == ["begin 2 of 2", "close"]
     assert second.told[1] == first.told[3]  # end: of all runs
+
+
+def test_an_object_serves_one_benchmark() -> None:
+    with pytest.raises(ConfigError, match="an object serves one"):
+        nascurve.compare_tasks(
+            ["synthetic", "pocket201-digits"],
+            ["rs"],
+            lce="none",
+            seeds=1,
+            budget_trainings=3,
+            quiet=True,
+            callbacks=[Heard()],
+        )
+
+
+def test_nothing_that_goes_away_is_named() -> None:
+    folders: list[Any] = []
+
+    class Folder(NoCallback):
+        def begin(self, config: Any, folder: Any, total: int, done: int) -> None:
+            folders.append(folder)
+
+    nascurve.compare(
+        ["rs"], "synthetic", lce="none", seeds=1, budget_trainings=3, quiet=True, callbacks=Folder()
+    )
+    assert folders == [None]

@@ -21,6 +21,7 @@ from nascurve.experiments.statistics.power import (
     seeds_by_formula,
     seeds_by_simulation,
     simulated_power,
+    spread,
 )
 from nascurve.experiments.statistics.variation import Variation
 from nascurve.experiments.usage import UsageError
@@ -39,20 +40,21 @@ def pilot(n: int, *, shared: float, seed: int = 0) -> tuple[np.ndarray, np.ndarr
 def test_the_formula_is_that_of_the_noncentral_t() -> None:
     # of two groups of 64 and half a standard deviation: Cohen (1988), table 2.4.1: 64 for power .8
     half = Variation.of_normal(1.0)
-    assert seeds_by_formula(half, "unpaired", Goal(difference_pp=0.5)) == 64
+    assert seeds_by_formula(half.sd, "unpaired", Goal(difference_pp=0.5)) == 64
     # of pairs: 34 for d = .5 and power .8 (G*Power's manual)
     of_pairs = Variation.of_normal(1.0, 0.5)  # sd of differences 1
     assert of_pairs.sd_difference == pytest.approx(1)
-    assert seeds_by_formula(of_pairs, "paired", Goal(difference_pp=0.5)) == 34
+    assert seeds_by_formula(of_pairs.sd_difference, "paired", Goal(difference_pp=0.5)) == 34
     critical = stats.t.ppf(0.975, 19)
     expected = stats.nct.sf(critical, 19, 0.4 * math.sqrt(20))
-    assert formula_power(of_pairs, "paired", 20, Goal(difference_pp=0.4)) == pytest.approx(expected, abs=1e-6)
+    assert formula_power(1.0, "paired", 20, Goal(difference_pp=0.4)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_rank_tests_of_normal_scores_need_about_a_twentieth_more(design: Design) -> None:
     goal = Goal(difference_pp=0.2)
-    formula, simulated = (seeds(NORMAL, design, goal) for seeds in (seeds_by_formula, seeds_by_simulation))
+    formula = seeds_by_formula(spread(NORMAL, design)[0], design, goal)
+    simulated = seeds_by_simulation(NORMAL, design, goal)
     assert formula is not None
     assert simulated is not None
     assert 0.97 * formula <= simulated <= 1.16 * formula  # asymptotically π/3
@@ -89,6 +91,17 @@ def test_draws_have_the_mean_and_spread_that_they_should() -> None:
     assert values[1].std() == pytest.approx(variation.sd, rel=0.03)
 
 
+def test_the_interval_of_the_spread_is_that_of_a_normal_sd() -> None:
+    a, b = np.random.default_rng(3).normal(0, 2, (2, 300))
+    variation = Variation.of_pilot(a, b)
+    sd, low, high = spread(variation, "paired")
+    half = 1.96 / math.sqrt(2 * 300)  # relative standard error of an sd
+    assert [low / sd, high / sd] == pytest.approx([1 - half, 1 + half], abs=0.03)
+    sd, low, high = spread(variation, "unpaired")
+    assert [low / sd, high / sd] == pytest.approx([1 - half / 2**0.5, 1 + half / 2**0.5], abs=0.03)
+    assert spread(NORMAL, "unpaired") == (0.5, 0.5, 0.5)
+
+
 def test_shared_variance_saves_seeds_by_pairing() -> None:
     goal = Goal(difference_pp=0.4)
     needed = {}
@@ -114,20 +127,21 @@ def test_a_simulated_power_is_what_repeated_experiments_give() -> None:
 @pytest.mark.parametrize("design", DESIGNS)
 def test_the_detectable_difference_is_found_with_the_power(design: Design) -> None:
     goal = Goal(difference_pp=1, power=0.9, alpha=0.01)
-    least = detectable_difference(NORMAL, design, 40, goal)
+    sd = spread(NORMAL, design)[0]
+    least = detectable_difference(sd, design, 40, goal)
     again = Goal(difference_pp=least, power=0.9, alpha=0.01)
-    assert formula_power(NORMAL, design, 40, again) == pytest.approx(0.9)
-    assert seeds_by_formula(NORMAL, design, again) in (40, 41)
+    assert formula_power(sd, design, 40, again) == pytest.approx(0.9)
+    assert seeds_by_formula(sd, design, again) in (40, 41)
 
 
 def test_few_seeds_can_never_show_anything_and_too_many_are_not_simulated() -> None:
     assert simulated_power(NORMAL, "paired", 5, Goal(difference_pp=100)) == 0
     assert seeds_by_simulation(NORMAL, "paired", Goal(difference_pp=100)) == 6
     assert seeds_by_simulation(NORMAL, "paired", Goal(difference_pp=0.005)) is None
-    assert seeds_by_formula(NORMAL, "paired", Goal(difference_pp=0.005)) == pytest.approx(
+    assert seeds_by_formula(NORMAL.sd_difference, "paired", Goal(difference_pp=0.005)) == pytest.approx(
         (2.8016 * NORMAL.sd_difference / 0.005) ** 2, rel=0.001
     )
-    assert seeds_by_formula(NORMAL, "paired", Goal(difference_pp=1e-5)) is None
+    assert seeds_by_formula(NORMAL.sd_difference, "paired", Goal(difference_pp=1e-5)) is None
 
 
 def test_goals_pilots_and_spreads_that_make_no_sense_are_refused() -> None:
@@ -173,7 +187,7 @@ def test_from_a_pilot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_pilot(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sd=.5", "difference=.2", "correlation=.3"]) == 0
     text = capsys.readouterr().out
-    assert f"{seeds_by_formula(NORMAL, 'paired', Goal(difference_pp=0.2))}" in text
+    assert f"{seeds_by_formula(NORMAL.sd_difference, 'paired', Goal(difference_pp=0.2))}" in text
     assert "of paired differences 0.592 pp" in text
 
 

@@ -312,3 +312,16 @@ def test_the_command_writes_the_file_and_refuses_what_it_cannot_do(
 def test_a_seed_that_was_not_run_is_refused(study: dict[str, Results]) -> None:
     with pytest.raises(ConfigError, match="replay_seed"):
         build_report(study, replay_seed=7)
+
+
+def test_several_tasks_have_a_section_each_and_statistics_in_common(
+    study: dict[str, Results], tmp_path: Path
+) -> None:
+    methods: dict[str, Any] = {"lce": ["none", {"id": "power_law", "promotion": "adaptive"}], "seeds": 3}
+    quick([{"id": "rs", "label": HOSTILE}, "re"], "synthetic", budget_trainings=12, out=tmp_path, **methods)
+    text = build_report(study | read_study(tmp_path))
+    assert text.count('<section id="task-') == 2
+    assert "on 2 tasks, with really measured and synthetic learning curves" in text
+    assert "Statistics over all tasks" in text
+    (pairs,) = re.findall(r'<table[^>]*id="table-rank".*?</table>', text, re.DOTALL)
+    assert pairs.count("<tr>") == 5

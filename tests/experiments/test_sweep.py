@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -18,8 +19,9 @@ from nascurve.errors import ConfigError, NascurveError
 from nascurve.experiments import sweep as sweep_module
 from nascurve.experiments.compare import compare
 from nascurve.experiments.comparison_result import ComparisonResult
+from nascurve.experiments.hydra_jobs import LaunchFailedError, WorkersLostError
 from nascurve.experiments.journal import Journal
-from nascurve.experiments.launchers import HereLauncher, Packing, Poll, WorkersLostError
+from nascurve.experiments.launchers import HereLauncher, Packing, Poll
 from nascurve.experiments.packs import Pack, packs_in
 from nascurve.experiments.results import read_results
 
@@ -113,20 +115,20 @@ def _made(path: Path) -> Path:
 
 
 class Losing:
-    """A launcher that loses its workers before they do anything, the first `times` times."""
+    """A launcher that raises before anything is done, the first `times` times."""
 
     name = "losing"
     packing = Packing()
 
-    def __init__(self, times: int, inner: HereLauncher) -> None:
-        self.left, self._inner = times, inner
+    def __init__(self, times: int, error: NascurveError, inner: HereLauncher) -> None:
+        self.left, self._error, self._inner = times, error, inner
         self.launches = 0
 
     def launch(self, packs: Sequence[Pack], poll: Poll) -> None:
         self.launches += 1
         if self.left > 0:
             self.left -= 1
-            raise WorkersLostError("All nodes are down.")
+            raise self._error
         self._inner.launch(packs, poll)
 
 
@@ -140,14 +142,18 @@ class Idle:
         poll()
 
 
-def test_a_launcher_that_cannot_begin_is_an_error_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "launches"),
+    [(LaunchFailedError("No such partition."), 1), (WorkersLostError("All nodes are down."), 3)],
+)
+def test_a_launcher_that_cannot_begin_is_an_error_soon(
+    error: NascurveError, launches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losing = Losing(99, HereLauncher())
+    losing = Losing(99, error, HereLauncher())
     monkeypatch.setattr("nascurve.experiments.compare._launcher", lambda *_: losing)
-    with pytest.raises(WorkersLostError, match="All nodes are down"):
+    with pytest.raises(type(error), match=str(error)):
         quick(["rs"], "synthetic", out=tmp_path)
-    assert losing.launches == 1
+    assert losing.launches == launches
     losing.left = 0
     assert quick(["rs"], "synthetic", out=tmp_path).summary["n_seeds"].tolist() == [4]
     assert packs_in(tmp_path) == []
@@ -180,8 +186,6 @@ def test_packs_at_work_elsewhere_are_waited_for_not_done_again(
         held.close()
 
     monkeypatch.setattr(sweep_module.time, "sleep", other_process_ends)
-    import contextlib
-
     said: list[str] = []
     with contextlib.ExitStack() as held:
         journal = held.enter_context(Journal(elsewhere.journal))

@@ -148,7 +148,7 @@ export class ReplayView {
     node.setAttribute("class", "point");
     node.append(svgElement("title", {}, `${one.training.arch}: ${percent(one.val)} after ${one.epochs} epochs`));
     node.addEventListener("click", () => this.onChoose(one.training));
-    return { node, end: one.end };
+    return { node, end: one.end, below: one.val !== null && y.at(one.val / 100) > y.start };
   }
 
   #bars(x, lanes) {
@@ -181,6 +181,7 @@ export class ReplayView {
       entry(marker("circle", COMPLETE, true, 0, 0), "trained to the end"),
       entry(marker("diamond", BEST, false, 0, 0), "became the incumbent"),
       run.evaluations.some((one) => one.epochs < run.data.max_epochs) ? entry(marker("triangle", PART, true, 0, 0), "after fewer epochs") : null,
+      this.marks.some((mark) => mark.below) ? "At the lower edge: lower than that." : null,
       run.data.n_workers > MOST_LANES ? `The first ${MOST_LANES} of ${run.data.n_workers} workers are shown.` : null,
     );
   }

@@ -27,7 +27,7 @@ export class SearchSection {
   }
 
   async show(place) {
-    const { absent, packed } = this.methods[place];
+    const { name, absent, packed } = this.methods[place];
     this.wanted = place;
     this.views.hidden = !packed;
     if (!packed) {
@@ -36,17 +36,17 @@ export class SearchSection {
     }
     const run = new SearchRun(await unpack(packed), this.budget);
     if (this.wanted !== place) return; // another one was chosen meanwhile
-    this.note.textContent = describeRun(run.data);
+    this.note.textContent = describeRun(name, run.data);
     this.replay.show(run);
     this.trainings.show(run);
   }
 }
 
-function describeRun({ seed, differs, n_evaluations: n, evaluations }) {
+function describeRun(name, { seed, differs, n_evaluations: n, evaluations }) {
   const shown = evaluations.training.length;
   const same = differs
     ? `It is not the stored run: ${differs}`
     : "Its incumbents are those of the stored run, to the last bit.";
   const part = shown < n ? ` Of its ${n} evaluations the first ${shown} are shown.` : "";
-  return `Seed ${seed}, simulated again for this report. ${same}${part}`;
+  return `${name}, seed ${seed}, simulated again for this report. ${same}${part}`;
 }
