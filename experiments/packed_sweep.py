@@ -95,8 +95,8 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
     failed = [run.folder for run in runs if not run.is_there]
     if failed:
         raise NascurveError(
-            f"{len(failed)} of {len(runs)} runs failed, the first of them {failed[0]}; the others are kept, and "
-            f"the same command tries them again. {' '.join(failures[:1])}"
+            f"{len(failed)} of {len(runs)} runs failed, the first of them {failed[0]}; the others are kept, "
+            f"and the same command tries them again. {' '.join(failures[:1])}"
         )
 
 

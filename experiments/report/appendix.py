@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.report.markup import Markup, join, tag
+from nascurve.experiments.report.words import plural
 from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def failures_section(study: Mapping[str, Results]) -> Markup | None:
         tag("h2", "Failed runs", id="failed-title"),
         tag(
             "p",
-            f"{len(rows):,} runs failed; they are part of no figure and no table. "
+            f"{plural(len(rows), 'run')} failed; nothing of that is part of a figure or a table. "
             + (f"The first {len(shown)} are listed; nascurve results shows all. " if more else "")
-            + "nascurve compare with retry_failed=true does them again.",
+            + "nascurve compare with retry_failed=true runs what failed again.",
         ),
         *(_failure(title, row) for title, row in shown),
         id="failed",

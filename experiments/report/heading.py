@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.report.summary_table import failed_runs
+from nascurve.experiments.report.words import listed, plural, ranges
 from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def heading(study: Mapping[str, Results]) -> Markup:
     methods = list(dict.fromkeys(key for results in study.values() for key in results.methods))
     n_failed = sum(sum(failed_runs(results).values()) for results in study.values())
     kinds = sorted({str(results.config["experiment"]["benchmark"]["kind"]) for results in study.values()})
-    failed = f" {_plural(n_failed, 'run')} failed." if n_failed else " No run failed."
+    failed = f" {plural(n_failed, 'run')} failed." if n_failed else " No run failed."
     return join(
-        tag("h1", f"Architecture search on {_listed(names)}"),
+        tag("h1", f"Architecture search on {listed(names)}"),
         tag(
             "p",
-            f"{_plural(len(methods), 'method')} ({_listed([method_name(key) for key in methods])}) on "
-            f"{_plural(len(study), 'task')}, with {_kinds_in_words(kinds)} learning curves.{failed}",
+            f"{plural(len(methods), 'method')} ({listed([method_name(key) for key in methods])}) on "
+            f"{plural(len(study), 'task')}, with {_kinds_in_words(kinds)} learning curves.{failed}",
             class_="lead",
         ),
     )
@@ -55,11 +56,11 @@ def task_facts(results: Results) -> Markup:
             "Benchmark",
             f"{benchmark['name']}, version {benchmark['version']}: space {benchmark['space']}, "
             f"{benchmark['max_epochs']} epochs, at least "
-            f"{_plural(int(benchmark['n_seeds']), 'training seed')} a network",
+            f"{plural(int(benchmark['n_seeds']), 'training seed')} a network",
         ),
-        ("Seeds", f"{_plural(len(seeds), 'seed')} a method: {_ranges(seeds)}{_missing(results, len(seeds))}"),
+        ("Seeds", f"{plural(len(seeds), 'seed')} a method: {ranges(seeds)}{_missing(results, len(seeds))}"),
         ("Budget", budget),
-        ("Workers", _plural(int(run["workers"]), "simulated worker")),
+        ("Workers", plural(int(run["workers"]), "simulated worker")),
         (
             "Best network",
             "not known: figures and tables show the test error"
@@ -76,27 +77,8 @@ def _missing(results: Results, n_seeds: int) -> str:
     if not len(results.totals):
         return ""
     missing = n_seeds * len(results.methods) - len(results.totals)
-    return f"; {_plural(missing, 'run')} not done yet" if missing > 0 else ""
+    return f"; {plural(missing, 'run')} not done yet" if missing > 0 else ""
 
 
 def _kinds_in_words(kinds: Sequence[str]) -> str:
-    return _listed([{"real": "really measured"}.get(kind, kind) for kind in kinds])
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """0 to 9, 12."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
+    return listed([{"real": "really measured"}.get(kind, kind) for kind in kinds])

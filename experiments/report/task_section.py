@@ -16,6 +16,7 @@ from nascurve.experiments.report.replay import Replay, replay_methods
 from nascurve.experiments.report.replay_payload import packed, replay_payload
 from nascurve.experiments.report.summary_table import summary_table
 from nascurve.experiments.report.thinning import MAX_POINTS
+from nascurve.experiments.report.words import plural
 from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
@@ -48,23 +49,22 @@ def _anytime(results: Results, id: str) -> Markup:  # noqa: A002
         )
     file_name = f"{id}-anytime"
     data |= {"title": title, "file_name": file_name, "x_label": "simulated time (s)", "x_unit": "s"}
-    most, fewest = max(data["n_seeds"]), min(data["n_seeds"])
-    seeds = f"{most} seeds" if most == fewest else f"{fewest} to {most} seeds"
     return join(
         tag("h3", "Anytime curves"),
-        chart_box(data, id=f"{id}-chart", caption=_caption(seeds, data["tolerance"])),
+        chart_box(data, id=f"{id}-chart", caption=_caption(data["n_seeds"], data["tolerance"])),
         figure_links(
             draw_results(results.runs, results.config, FigureSettings()), id=file_name, caption=title
         ),
     )
 
 
-def _caption(seeds: str, tolerance: float) -> str:
-    text = (
-        f"What the incumbent is worth against simulated time, over {seeds}; bands are 95 % bootstrap "
-        "intervals. A curve begins when all its seeds have an incumbent. Dashed lines with hollow markers "
-        "are without LCE. The files below hold the figure of nascurve plot."
-    )
+def _caption(n_seeds: list[int], tolerance: float) -> str:
+    most, fewest = max(n_seeds), min(n_seeds)
+    text = "What the incumbent is worth against simulated time, over "
+    text += plural(most, "seed") if most == fewest else f"{fewest} to {plural(most, 'seed')}"
+    if most > 1:
+        text += "; bands are 95 % bootstrap intervals. A curve begins when all its seeds have an incumbent"
+    text += ". Dashed lines with hollow markers are without LCE. The files below hold the figure of nascurve plot."
     if tolerance:
         text += (
             f" Curves are thinned to at most {MAX_POINTS} steps: no value is off by more than "

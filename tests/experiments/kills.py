@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nascurve.locks import is_held
+
 DEADLINE_S = 120.0
 
 
@@ -67,8 +69,8 @@ class Sweep:
         return killed
 
     def _wait_until_begun(self, process: subprocess.Popen[bytes]) -> None:
-        while process.poll() is None and not any((self.out / "jobs").glob("*.jsonl")):
-            time.sleep(0.01)
+        while process.poll() is None and not any(map(is_held, (self.out / "jobs").glob("*.jsonl"))):
+            time.sleep(0.02)
 
 
 def _kill(process: subprocess.Popen[bytes], how: str, rng: random.Random) -> bool:

@@ -325,3 +325,11 @@ def test_several_tasks_have_a_section_each_and_statistics_in_common(
     assert "Statistics over all tasks" in text
     (pairs,) = re.findall(r'<table[^>]*id="table-rank".*?</table>', text, re.DOTALL)
     assert pairs.count("<tr>") == 5
+
+
+def test_searches_of_a_sweep_are_replayed_too(tmp_path: Path) -> None:
+    out = tmp_path / "sweep"
+    sweep = ["optimizer=rs,re", "lce=none,last_value", "seed=0,1", "budget_s=5", "benchmark=pocket201-digits"]
+    assert cli.main(["run", "-m", *sweep, f"out={out}"]) == 0
+    results = read_results(out)
+    assert [replay.differs or replay.absent for replay in replay_methods(results, 1)] == [""] * 4

@@ -41,7 +41,7 @@ export function percent(value) {
 
 // Seconds with as many decimals as make five digits of the whole budget.
 export function seconds(value, budget) {
-  return value.toFixed(Math.max(0, 5 - Math.ceil(Math.log10(budget))));
+  return value.toFixed(Math.max(0, Math.min(6, 5 - Math.ceil(Math.log10(budget)))));
 }
 
 export function button(label, onClick, attributes = {}) {
