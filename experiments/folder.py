@@ -13,7 +13,7 @@ from nascurve.experiments.files import clear_write_errors, write_atomically
 from nascurve.experiments.journal import read_journal
 from nascurve.experiments.packs import packs_in
 from nascurve.experiments.store import RunStore
-from nascurve.locks import exclusive
+from nascurve.locks import exclusive, is_held
 
 _OURS = "Written by nascurve"
 """How the first line of a config.yaml of ours begins, after its `# `: nothing else is ever replaced."""
@@ -68,6 +68,7 @@ class ExperimentFolder:
 
     def _open(self, config: Mapping[str, Any], *, overwrite: bool) -> None:
         if overwrite:
+            self._refuse_at_work()
             self.clear()
         elif self._has_results():
             if not self.config.exists():
@@ -93,6 +94,17 @@ class ExperimentFolder:
             raise DataFileError(
                 f"{self.config} was not written by nascurve (expected a first line '# {_OURS} …'), and is "
                 "not replaced. Give another out=…"
+            )
+
+    def _refuse_at_work(self) -> None:
+        """Jobs outlive the command that sent them to a cluster: what they do must not be thrown away, nor
+        come into the folder of another configuration."""
+        alive = [pack.name for pack in packs_in(self.path) if is_held(pack.journal)]
+        if alive:
+            raise DataFileError(
+                f"{self.path} cannot be overwritten: {len(alive)} of its packed jobs are still at work, the "
+                f"first of them {alive[0]}. Wait for them (`nascurve status {self.path}`) or cancel them, or "
+                "give another out=…"
             )
 
     def has_runs(self) -> bool:

@@ -20,6 +20,10 @@ _SYNC_EVERY_S = 1.0
 _LOCK_WITHIN_S = 1.0
 
 
+class AtWorkError(DataFileError):
+    """Another process holds a journal."""
+
+
 class Journal:
     """An append-only file of run records, used as a context manager, which holds the file's lock: one process
     at a time is at work on a packed job.
@@ -28,7 +32,7 @@ class Journal:
     recognised, dropped, and its run done again; all the others hold. A kill loses no line; a machine that
     loses power may lose those of the last second.
 
-    Raises DataFileError.
+    Raises DataFileError, AtWorkError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +46,7 @@ class Journal:
             try:
                 held.enter_context(locked(self._file, wait_s=_LOCK_WITHIN_S))
             except BlockingIOError as error:
-                raise DataFileError(f"Another process is at work on {self._path}.") from error
+                raise AtWorkError(f"Another process is at work on {self._path}.") from error
             self._drop_torn_tail()
             self._held = held.pop_all()
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -60,11 +61,15 @@ class HereLauncher:
         self.packing = Packing()
 
     def launch(self, packs: Sequence[Pack], poll: Poll) -> None:
+        polled_s = 0.0
         for pack in packs:
             runner = _runner(pack.folder, self._runners)
 
             def run(job: Job, runner: ComparisonRunner = runner) -> RunRecord:
-                poll()
+                nonlocal polled_s
+                if time.monotonic() - polled_s > _POLL_S:  # it looks at all packs: dearer than a short run
+                    poll()
+                    polled_s = time.monotonic()
                 return runner(job)
 
             pack.run(run, runner.names)
@@ -122,9 +127,19 @@ def _runner(folder: Path, runners: Runners | None) -> ComparisonRunner:
     return load_runner(folder) if runners is None else runners[folder]
 
 
-@functools.lru_cache(maxsize=8)
 def load_runner(folder: Path) -> ComparisonRunner:
-    """From config.yaml of an experiment's folder, once a process. Raises as `Comparison.from_config` does."""
+    """From config.yaml of an experiment's folder, once a process for what that says.
+
+    Processes outlive a command: those of joblib and Ray, and this one in a notebook. The folder may belong to
+    another configuration the next time. Raises as `Comparison.from_config` does.
+    """
+    config = folder / "config.yaml"
+    return _load_runner(folder, config.read_bytes() if config.is_file() else b"")
+
+
+@functools.lru_cache(maxsize=8)
+def _load_runner(folder: Path, content: bytes) -> ComparisonRunner:
+    """content: of config.yaml, the part of the key that changes."""
     from nascurve.experiments.config import Comparison
     from nascurve.experiments.folder import ExperimentFolder
     from nascurve.experiments.runner import ComparisonRunner

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nascurve.errors import DataFileError
 from nascurve.experiments.files import clear_write_errors, write_atomically
-from nascurve.experiments.journal import Journal, read_journal
+from nascurve.experiments.journal import AtWorkError, Journal, read_journal
 from nascurve.experiments.store import RunStore
 from nascurve.locks import is_held
 
@@ -76,18 +76,29 @@ class Pack:
     def run(self, runner: Runner, names: Sequence[tuple[str, str]]) -> None:
         """Do what is not in the journal yet, then put all into the store.
 
-        names: labels of the experiment's methods, in its order. Raises DataFileError.
+        names: labels of the experiment's methods, in its order. Raises DataFileError, also when the list is
+        taken away meanwhile: then others have the runs, or the folder has become that of another experiment.
         """
+        jobs = self.jobs()
         with Journal(self.journal) as journal:
             ended = journal.records()
             there = {record.key for record in ended}
-            for index, seed in self.jobs():
+            for index, seed in jobs:
                 if (*names[index], seed) in there:
                     continue
+                self._require_listed()
                 record = runner((index, seed))
                 journal.append(record)
                 ended.append(record)
+            self._require_listed()
             self._into_store(ended)
+
+    def _require_listed(self) -> None:
+        if not self.spec.exists():
+            raise DataFileError(
+                f"The packed job {self.spec} was taken back: it was thought lost, or what it was for was "
+                "thrown away."
+            )
 
     def _into_store(self, records: Sequence[RunRecord]) -> None:
         if records:
@@ -100,8 +111,9 @@ class Pack:
             self.journal.unlink(missing_ok=True)
 
     def salvage(self) -> None:
-        """Put what a dead process left into the store. Raises DataFileError."""
-        self._into_store(read_journal(self.journal))
+        """Put what a dead process left into the store. Raises DataFileError; AtWorkError when it lives."""
+        with Journal(self.journal) as journal:  # held: one that begins this moment waits, and finds no list
+            self._into_store(journal.records())
 
     def stored_records(self) -> list[RunRecord]:
         """What its file in the store holds, in order; nothing when there is none. Raises DataFileError."""
@@ -122,10 +134,13 @@ def collect_leftovers(folder: Path) -> list[Pack]:
     """
     alive = []
     for pack in packs_in(folder):
-        if is_held(pack.journal):
+        try:
+            if is_held(pack.journal):
+                alive.append(pack)
+            else:
+                pack.salvage()
+        except AtWorkError:
             alive.append(pack)
-        else:
-            pack.salvage()
     if not alive:
         RunStore(folder / "store").drop_unfinished()
     return alive

@@ -47,10 +47,10 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(file: IO[bytes], *, wait_s: float = 0.0) -> Iterator[None]:
+def locked(file: IO[bytes], *, wait_s: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold the lock of an open file; try for `wait_s`, since somebody may only be looking (`is_held`).
 
-    Raises BlockingIOError when somebody else holds it, OSError where the file system has no locks."""
+    shared: together with others that hold it so; for that a file may be open for reading alone. Raises BlockingIOError when somebody else holds it, OSError where the file system has no locks."""
     try:
         import fcntl
     except ImportError:
@@ -59,7 +59,7 @@ def locked(file: IO[bytes], *, wait_s: float = 0.0) -> Iterator[None]:
     deadline_s = time.monotonic() + wait_s
     while True:
         try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             break
         except BlockingIOError:
             if time.monotonic() >= deadline_s:
@@ -72,10 +72,10 @@ def locked(file: IO[bytes], *, wait_s: float = 0.0) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of this file; False when it is missing. To see, the lock is held for a
-    moment: who wants it has to try again."""
+    """Whether a process holds the lock of this file; False when it is missing. To see, the lock is shared for
+    a moment: who wants it has to try again, others who look do not notice."""
     try:
-        with path.open("rb+") as file, locked(file):
+        with path.open("rb") as file, locked(file, shared=True):
             return False
     except BlockingIOError:
         return True

@@ -81,9 +81,14 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_threads = contextlib.ExitStack()
+
+
 def _begin(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # For as long as the process lives. A fork has its parent's libraries, for which the variables come too late.
+    _threads.enter_context(single_threaded())
     initializer(*initargs)
 
 

@@ -49,7 +49,7 @@ def replay_payload(replay: Replay, *, n_workers: int) -> dict[str, Any]:
     epochs: those that curves are given at.  archs, seeds, curves, verdicts: of each training run, in the
     order in which they first finished something; a curve is the whole one, as the benchmark has it.
     own_curves: where trainings of fewer epochs are other ones, the curve of the training that was done.
-    evaluations: columns training, epochs, start_s, end_s, worker, incumbent (0 or 1).
+    evaluations: columns training, epochs, start_s, end_s, val, worker, incumbent (0 or 1).
     predictions: rows evaluation, at_epoch, mean, low, high.
     cut_off: rows training or -1, arch, epochs, worker, start_s: what was in training when the budget ended.
     incumbents: columns time_s, evaluation, val, test, regret.
@@ -88,6 +88,7 @@ def replay_payload(replay: Replay, *, n_workers: int) -> dict[str, Any]:
             "epochs": [record.epochs for record in shown],
             "start_s": rounded(np.array([record.started_s for record in shown])),
             "end_s": rounded(np.array([record.finished_s for record in shown])),
+            "val": _accuracies([record.val_acc for record in shown]),
             "worker": [record.worker for record in shown],
             "incumbent": [int(record.is_incumbent) for record in shown],
         },

@@ -64,7 +64,7 @@ def _caption(n_seeds: list[int], tolerance: float) -> str:
     text += plural(most, "seed") if most == fewest else f"{fewest} to {plural(most, 'seed')}"
     if most > 1:
         text += "; bands are 95 % bootstrap intervals. A curve begins when all its seeds have an incumbent"
-    text += ". Dashed lines with hollow markers are without LCE. The files below hold the figure of nascurve plot."
+    text += ". Dashed lines with hollow markers are without LCE. The files hold the figure of nascurve plot."
     if tolerance:
         text += (
             f" Curves are thinned to at most {MAX_POINTS} steps: no value is off by more than "

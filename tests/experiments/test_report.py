@@ -1,11 +1,13 @@
 """The report: what is in it, that it is true, and that no text can break it."""
 
 import base64
+import dataclasses
 import functools
+import gzip
 import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,15 @@ from nascurve.experiments.compare import compare
 from nascurve.experiments.comparison_result import ComparisonResult
 from nascurve.experiments.report.build import build_report
 from nascurve.experiments.report.markup import json_block, raw, tag
-from nascurve.experiments.report.replay import replay_methods
-from nascurve.experiments.report.replay_payload import replay_payload
+from nascurve.experiments.report.recording import Recorder
+from nascurve.experiments.report.replay import Replay, replay_methods
+from nascurve.experiments.report.replay_payload import packed, replay_payload
 from nascurve.experiments.report.tables import frame_table
 from nascurve.experiments.report.thinning import thin
 from nascurve.experiments.results import Results, read_results, read_study
 from nascurve.lce.predictive_distribution import PredictiveDistribution
-from nascurve.simulator.types import SearchSpace
+from nascurve.lce.wrapper import LCE
+from nascurve.simulator.types import Architecture, LearningCurve, SearchSpace
 
 from .fakes import Wrapped
 
@@ -333,3 +337,59 @@ def test_searches_of_a_sweep_are_replayed_too(tmp_path: Path) -> None:
     assert cli.main(["run", "-m", *sweep, f"out={out}"]) == 0
     results = read_results(out)
     assert [replay.differs or replay.absent for replay in replay_methods(results, 1)] == [""] * 4
+
+
+class OtherTrainings(Wrapped):
+    """Fewer epochs are a training of their own, with another curve, measured at some epochs alone; some
+    trainings diverge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        last = self.info.max_epochs
+        self.info = dataclasses.replace(self.info, resumable=False, fidelities=(4, 12, last))
+
+    def query(self, arch: Architecture, *, seed: int, epochs: int | None = None) -> LearningCurve:
+        last = self.info.max_epochs if epochs is None else epochs
+        curve = super().query(arch, seed=seed, epochs=last)
+        val_acc = curve.val_acc * (0.8 + 0.2 * last / self.info.max_epochs)
+        measured = np.isin(np.arange(1, last + 1), (4, 12, self.info.max_epochs))
+        val_acc = np.where(measured, val_acc, np.nan)
+        if str(arch).count("none") > 2:
+            val_acc = np.full(last, np.nan)
+        return LearningCurve(val_acc=val_acc, epoch_s=curve.epoch_s, test_acc=curve.test_acc)
+
+    def query_many(self, archs: Sequence[Architecture], seeds: Sequence[int]) -> list[LearningCurve]:
+        return [self.query(arch, seed=seed) for arch, seed in zip(archs, seeds, strict=True)]
+
+
+def test_trainings_that_are_not_resumed_keep_their_own_curves() -> None:
+    bench, recorder = OtherTrainings(), Recorder()
+    search = LCE(
+        nascurve.create_optimizer("rs", bench.space, seed=0),
+        recorder.watched_extrapolator(nascurve.create_extrapolator("last_value")),
+        e_few=4,
+        k=6,
+        top_n=2,
+    )
+    budget: dict[str, Any] = {"budget_epochs": 12 * bench.info.max_epochs, "progress": recorder.advance}
+    result = nascurve.simulate(recorder.watched_optimizer(search), bench, **budget)
+    replay = Replay(result=result, recorder=recorder, benchmark=bench)
+    payload = json.loads(gzip.decompress(base64.b64decode(packed(replay_payload(replay, n_workers=1)))))
+    diverged = 0
+    for place, record in enumerate(result.evaluations):
+        training = payload["evaluations"]["training"][place]
+        val = payload["evaluations"]["val"][place]
+        if np.isnan(record.val_acc):
+            assert val is None
+            diverged += 1
+            continue
+        assert val == round(10_000 * record.val_acc)
+        reached = len(payload["own_curves"][training])
+        if reached == record.epochs:
+            assert payload["own_curves"][training][record.epochs - 1] == val
+    assert diverged
+    sound = [p for p, value in enumerate(payload["evaluations"]["val"]) if value is not None]
+    looks = [place for place in sound if payload["evaluations"]["epochs"][place] == 4]
+    waiting = [verdict == "waiting" for verdict in payload["verdicts"]]
+    decided = [place for place in looks if not waiting[payload["evaluations"]["training"][place]]]
+    assert [place for place, *_ in payload["predictions"]] == decided

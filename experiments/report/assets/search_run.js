@@ -37,7 +37,7 @@ export class SearchRun {
         end: columns.end_s[place],
         worker: columns.worker[place],
         isIncumbent: columns.incumbent[place] === 1,
-        val: training.trained[data.epochs.indexOf(epochs)],
+        val: columns.val[place],
         predictions: [],
       };
       training.evaluations.push(evaluation);
