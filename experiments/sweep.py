@@ -190,8 +190,9 @@ class Sweep:
         its others, too, and their runs are not to blame."""
         last_try = [one for one in missing if self._deaths[one] == _MAX_DEATHS - 1]
         others = [one for one in missing if self._deaths[one] < _MAX_DEATHS - 1]
-        if others:
-            self._do(self.launcher, self._packs(others))
+        packs, at_most = self._packs(others), self.launcher.packing.at_most
+        for start in range(0, len(packs), at_most):
+            self._do(self.launcher, packs[start : start + at_most])
         for one in last_try:
             self._do(self.launcher, self._write([[one]]))
 

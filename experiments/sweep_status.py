@@ -104,8 +104,8 @@ def _rate(runs: list[Mapping[str, Any]]) -> float:
     recent = ended_at_s[ended_at_s > time.time() - _RECENT_S]
     if len(recent) < 2:
         return 0.0
-    span_s = time.time() - recent[0]
-    return float((len(recent) - 1) / span_s)
+    span_s = max(time.time(), recent[-1]) - recent[0]  # clocks of other machines may be ahead
+    return float((len(recent) - 1) / span_s) if span_s > 0 else 0.0
 
 
 def _pack_status(pack: Pack) -> PackStatus:
