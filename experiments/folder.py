@@ -62,9 +62,18 @@ class ExperimentFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         # Before anything is cleared, and in a file that `clear` leaves: or a process that holds the folder
         # would lose its results.
-        with exclusive(self.lock, f"Another nascurve writes to {self.path} at this moment"):
+        with self._held():
             self._open(config, overwrite=overwrite)
             yield
+
+    def discard(self) -> None:
+        """Throw away the results that are there. Raises DataFileError as `opened` does."""
+        self._refuse_foreign()
+        with self._held():
+            self.clear()
+
+    def _held(self) -> contextlib.AbstractContextManager[None]:
+        return exclusive(self.lock, f"Another nascurve writes to {self.path} at this moment")
 
     def _open(self, config: Mapping[str, Any], *, overwrite: bool) -> None:
         if overwrite:

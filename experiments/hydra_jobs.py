@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,10 +66,12 @@ class HydraJobs:
         Raises LaunchFailedError with what the launcher reports, and NascurveError that a job raised.
         """
         cluster = RayCluster.among(self.overrides)
-        logs = logs.absolute()
+        # A folder for each launch: what submitit finds in it under the number of a process, which comes
+        # again, it takes for the result of its own job.
+        logs = logs.absolute() / secrets.token_hex(8)
         logs.mkdir(parents=True, exist_ok=True)
-        listed = logs / f"{secrets.token_hex(8)}.json"
-        text = json.dumps(list(jobs))
+        listed = logs / "jobs.json"
+        text = json.dumps({"cwd": str(Path.cwd()), "jobs": list(jobs)})
         write_atomically(listed, lambda temporary: temporary.write_text(text, encoding="utf-8"))
         args = [
             *("-m", f"hydra/launcher={self.name}", *self.overrides, *(cluster.overrides if cluster else [])),
@@ -76,11 +79,9 @@ class HydraJobs:
             f"list={_quoted(listed)}",
             f"number=range({len(jobs)})" if len(jobs) > 1 else "number=0",
         ]
-        try:
-            with _polled(poll):
-                self._run_hydra(args)
-        finally:
-            listed.unlink(missing_ok=True)
+        with _polled(poll):
+            self._run_hydra(args)
+        listed.unlink(missing_ok=True)  # not after an interrupt: jobs of a cluster go on, and read it
 
     def _run_hydra(self, args: list[str]) -> None:
         import hydra
@@ -105,15 +106,29 @@ def do_listed(cfg: DictConfig) -> None:
     from nascurve.processes import single_threaded
 
     try:
-        job: dict[str, Any] = json.loads(Path(cfg.list).read_text(encoding="utf-8"))[cfg.number]
-    except (OSError, ValueError, IndexError) as error:
+        listed = json.loads(Path(cfg.list).read_text(encoding="utf-8"))
+        job, cwd = dict(listed["jobs"][cfg.number]), str(listed["cwd"])
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise DataFileError(
             f"Cannot read the list of jobs {cfg.list}: {error}. The command that made it is gone: give it "
             "again."
         ) from error
-    with single_threaded():
+    with single_threaded(), _at(cwd):
         log_each_once()
         _KINDS[job.pop("kind")](**job)
+
+
+@contextmanager
+def _at(cwd: str) -> Iterator[None]:
+    """In the folder of the command, where its relative paths begin: processes that a launcher keeps, and
+    those of a cluster, may be elsewhere. A machine that does not have the folder stays where it is."""
+    before = Path.cwd()
+    with suppress(OSError):
+        os.chdir(cwd)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _do_pack(folder: str, name: str) -> None:

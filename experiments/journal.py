@@ -109,5 +109,5 @@ def _decode(line: bytes) -> RunRecord | None:
             return None
         content: dict[str, Any] = json.loads(body)
         return RunRecord.from_dict(content)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -7,13 +7,15 @@ import io
 import itertools
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import NascurveError
-from nascurve.experiments.progress import Progress, create_progress
+from nascurve.experiments.folder import ExperimentFolder
+from nascurve.experiments.progress import create_progress
+from nascurve.options import flag
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -63,10 +65,22 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
     jobs = HydraJobs(named["hydra/launcher"], options)
     packing = HydraLauncher(jobs.name, options).packing
     runs = swept_runs(overrides, out)
+    there = [run for run in runs if run.is_there]
+    if there and _overwrite(overrides):
+        for run in there:
+            ExperimentFolder(run.folder).discard()
+    elif there:
+        _do_run(_plain(there[0]))  # refuses what has other settings, which all of them share
+        sys.stderr.write(f"{len(there)} of {len(runs)} runs are there already.\n")
     missing = [run for run in runs if not run.is_there]
-    if len(missing) < len(runs):
-        sys.stderr.write(f"{len(runs) - len(missing)} of {len(runs)} runs are there already.\n")
     progress = create_progress(total=len(runs), done=len(runs) - len(missing))
+    left = missing
+
+    def show() -> None:
+        nonlocal left
+        left = [run for run in left if not run.is_there]
+        progress.update(len(runs) - len(left), 0, 0)
+
     costs_s: dict[Any, float] = {}
     failures: list[str] = []
     for run in missing:
@@ -74,7 +88,7 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
             start_s = time.perf_counter()
             failures += do_runs([_plain(run)])
             costs_s[run.kind] = time.perf_counter() - start_s
-            _show(progress, runs)
+            show()
     rest = [run for run in missing if not run.is_there]
     kinds = list(costs_s)
     groups = pack_jobs(
@@ -89,7 +103,7 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
     ]
     try:
         if listed:
-            jobs.run(listed, out / ".launcher", lambda: _show(progress, runs))
+            jobs.run(listed, out / ".launcher", show)
     finally:
         progress.close()
     failed = [run.folder for run in runs if not run.is_there]
@@ -124,45 +138,37 @@ def swept_runs(overrides: Sequence[Override], out: Path) -> list[SweptRun]:
 
 def do_runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Do runs, one after the other; what those said that failed."""
-    from hydra import compose, initialize_config_module
-
-    from nascurve.experiments.groups import choices_of, register_groups
-    from nascurve.experiments.overrides import parse_overrides
-    from nascurve.experiments.single_run import SweepPlace, run_job
-
     failures = []
     for run in runs:
-        overrides = parse_overrides(run["overrides"], command="run")
-        register_groups(choices_of(overrides), overrides, own_configs=False)
-        place = SweepPlace(Path(run["folder"]), run["swept"])
         try:
-            with _hydra_at_rest(), initialize_config_module(_CONFIGS, version_base="1.3"):
-                config = compose("run", overrides=list(run["overrides"]))
-            with contextlib.redirect_stdout(io.StringIO()):  # the parent says how far all are
-                run_job(config, place)
+            _do_run(run)
         except Exception as error:
             failures.append(f"{type(error).__name__}: {error}")
             sys.stderr.write(f"{run['folder']} failed: {failures[-1]}\n")
     return failures
 
 
-@contextlib.contextmanager
-def _hydra_at_rest() -> Iterator[None]:
-    """In a job Hydra holds the configuration of the job; for a moment it is free for that of a run."""
-    from hydra.core.global_hydra import GlobalHydra
+def _do_run(run: Mapping[str, Any]) -> None:
+    from hydra import compose, initialize_config_module
 
-    state = GlobalHydra.instance()
-    before = state.hydra
-    state.hydra = None
-    try:
-        yield
-    finally:
-        state.hydra = before
+    from nascurve.experiments.groups import choices_of, register_groups
+    from nascurve.experiments.hydra_main import hydra_at_rest
+    from nascurve.experiments.overrides import parse_overrides
+    from nascurve.experiments.single_run import SweepPlace, run_job
+
+    overrides = parse_overrides(run["overrides"], command="run")
+    register_groups(choices_of(overrides), overrides, own_configs=False)
+    place = SweepPlace(Path(run["folder"]), run["swept"])
+    with hydra_at_rest(), initialize_config_module(_CONFIGS, version_base="1.3"):
+        config = compose("run", overrides=list(run["overrides"]))
+    with contextlib.redirect_stdout(io.StringIO()):  # the parent says how far all are
+        run_job(config, place)
+
+
+def _overwrite(overrides: Sequence[Override]) -> bool:
+    given = [override.value() for override in overrides if override.key_or_group == "overwrite"]
+    return flag("overwrite", given[-1]) if given else False
 
 
 def _plain(run: SweptRun) -> dict[str, Any]:
     return {"overrides": list(run.overrides), "folder": run.folder, "swept": dict(run.swept)}
-
-
-def _show(progress: Progress, runs: Sequence[SweptRun]) -> None:
-    progress.update(sum(run.is_there for run in runs), 0, 0)

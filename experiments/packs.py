@@ -67,7 +67,7 @@ class Pack:
         """What is to be run. Raises DataFileError."""
         try:
             return [(int(index), int(seed)) for index, seed in json.loads(self.spec.read_text())["runs"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataFileError(
                 f"Cannot read the packed job {self.spec}: {error}. Give the same `nascurve compare` again: "
                 "it makes new ones of what is missing."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -87,9 +87,35 @@ class RunRecord:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> RunRecord:
         record = cls(**content)
-        if set(record.trajectory) != set(TRAJECTORY) or record.status not in ("done", "failed"):
+        if not record._is_sound():
             raise ValueError("not a record of a run")
         return record
+
+    def _is_sound(self) -> bool:
+        """Whether the store can take it: what a file holds may be anything."""
+        whole = (self.seed, self.total_evaluations, self.total_epochs)
+        real = (self.total_time_s, self.decision_s, self.wall_s, self.finished_at_s)
+        text = (self.optimizer, self.lce, self.error, self.traceback)
+        if not (_all(whole, int) and _all(real, (int, float)) and _all(text, str)):
+            return False
+        if self.status not in ("done", "failed") or set(self.trajectory) != set(TRAJECTORY):
+            return False
+        lists = [*self.trajectory.values(), *([] if self.archs is None else [self.archs])]
+        if (
+            not _all(lists, list)
+            or len({len(values) for values in lists}) > 1
+            or not _all(self.archs or [], str)
+        ):
+            return False
+        kinds = {name: int if name in ("epochs", "evaluations") else (int, float) for name in TRAJECTORY}
+        return all(_all(self.trajectory[name], kind) for name, kind in kinds.items())
+
+
+def _all(values: Iterable[Any], kind: type | tuple[type, ...]) -> bool:
+    """Whether all are of a kind, and numbers such that a file of the store can hold them."""
+    return all(
+        isinstance(value, kind) and not (isinstance(value, int) and abs(value) >= 2**63) for value in values
+    )
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

@@ -220,12 +220,25 @@ def _labels(method: Mapping[str, Any], swept: Mapping[str, Any]) -> tuple[str, s
     return optimizer, lce
 
 
-def _require_seconds(config: Mapping[str, Any], path: Path) -> None:
+def require_experiment(config: Mapping[str, Any], path: Path) -> None:
+    """Raises DataFileError where a config.yaml lacks what results are read by."""
     try:
-        budget_s = config["experiment"]["run"]["budget_s"]
-    except (KeyError, TypeError) as error:
+        experiment = config["experiment"]
+        if not all(isinstance(seed, int) for seed in experiment["seeds"]):
+            raise TypeError("seeds")
+        method_labels(config)
+        benchmark_title(experiment["benchmark"])
+        float(experiment["run"]["budget_s"] or 0)
+        float(config["reference"]["mean_training_s"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataFileError(
-            f"{path}/config.yaml: expected `experiment` with `run.budget_s`, as nascurve writes it."
+            f"{path / 'config.yaml'}: expected `experiment` with benchmark, seeds, run.budget_s and methods, "
+            "and `reference` with mean_training_s, as nascurve writes them; "
+            f"{type(error).__name__}: {error}. The same `nascurve compare` with overwrite=true starts anew."
         ) from error
-    if budget_s is None:
+
+
+def _require_seconds(config: Mapping[str, Any], path: Path) -> None:
+    require_experiment(config, path)
+    if config["experiment"]["run"]["budget_s"] is None:
         raise ConfigError(f"{path}: the run had a budget in epochs alone; figures need budget_s.")

@@ -14,7 +14,7 @@ from nascurve.errors import DataFileError
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.journal import read_journal
 from nascurve.experiments.packs import Pack, packs_in, unstored_records
-from nascurve.experiments.results import method_labels
+from nascurve.experiments.results import method_labels, require_experiment
 from nascurve.experiments.source import benchmark_title
 from nascurve.locks import describe_owner, is_held
 
@@ -79,6 +79,7 @@ def read_status(path: Path) -> list[SweepStatus]:
 
 def _status(folder: ExperimentFolder) -> SweepStatus:
     config = folder.read_config()
+    require_experiment(config, folder.path)
     labels, seeds = method_labels(config), set(config["experiment"]["seeds"])
     more = [*read_journal(folder.old_journal), *unstored_records(folder.path)]
     columns = ["optimizer", "lce", "seed", "status", "finished_at_s"]

@@ -50,7 +50,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
 def locked(file: IO[bytes], *, wait_s: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold the lock of an open file; try for `wait_s`, since somebody may only be looking (`is_held`).
 
-    shared: together with others that hold it so; for that a file may be open for reading alone. Raises BlockingIOError when somebody else holds it, OSError where the file system has no locks."""
+    shared: together with others that hold it so; for that a file may be open for reading alone.
+    Raises BlockingIOError when somebody else holds it, OSError where the file system has no locks."""
     try:
         import fcntl
     except ImportError:

@@ -87,7 +87,7 @@ _threads = contextlib.ExitStack()
 def _begin(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    # For as long as the process lives. A fork has its parent's libraries, for which the variables come too late.
+    # For as long as it lives. A fork has its parent's libraries, for which the variables come too late.
     _threads.enter_context(single_threaded())
     initializer(*initargs)
 

@@ -165,6 +165,7 @@ def _draw_panel(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
             marker=MARKERS[place % len(MARKERS)],
             markersize=3.5,
             linewidth=1.2,
+            linestyle="-" if place < len(COLOURS) else "--",
             label=f"{line.label} ({slope:.2f})" if slope == slope else line.label,
         )
     axes.set_xscale("log")

@@ -25,6 +25,8 @@ SERIES: dict[str, tuple[int, dict[str, Any]]] = {
     "bananas": (2_000, {"optimizer": "bananas", **_SMALL}),
     "tpe": (1_000, {"optimizer": "tpe", **_SMALL}),
     "re + auto": (2_000, {"optimizer": "re", "extrapolator": "auto", **_SMALL}),
+    "re + lcsvr": (1_000, {"optimizer": "re", "extrapolator": "lcsvr", **_SMALL}),
+    "re + gp": (1_000, {"optimizer": "re", "extrapolator": "gp", **_SMALL}),
 }
 """The last number of evaluations, and what is run."""
 _FIRST = 100

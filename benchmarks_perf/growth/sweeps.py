@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks_perf.growth import child
 from benchmarks_perf.growth.point import Point
 from benchmarks_perf.settings import say
+from nascurve.experiments.folder import ExperimentFolder
 from nascurve.processes import available_cores
 
 _TRAININGS = 5  # short runs: the time is that of the sweep, not of the searches
@@ -49,6 +51,8 @@ def _point(series: str, runs: int, methods: list[Any], seeds: int) -> Point:
         store = list((folder / "store").iterdir())
         values["store_files"] = len(store)
         values["store_bytes"] = sum(file.stat().st_size for file in store)
-        values["runs_bytes"] = (folder / "runs.parquet").stat().st_size
+        start_s = time.perf_counter()
+        ExperimentFolder(folder).read_config()
+        values["config_s"] = time.perf_counter() - start_s
     say(f"runs: {series}: {runs:,} runs in {values['wall_s']:.1f} s, again {values['again_wall_s']:.1f} s")
     return Point(series=series, size=runs, values=values)

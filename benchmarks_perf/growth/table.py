@@ -27,7 +27,7 @@ def tables(parts: Mapping[str, Sequence[Point]]) -> str:
 Series = Mapping[str, Sequence[Point]]
 _RUNS_COLUMNS = (
     *("wall_s", "cpu_s", "workers_cpu_s", "again_wall_s", "read_wall_s", "peak_bytes"),
-    *("read_peak_bytes", "store_bytes", "store_files"),
+    *("read_peak_bytes", "store_bytes", "store_files", "config_s"),
 )
 
 
@@ -87,11 +87,14 @@ def _runs(series: Series) -> str:
                     number(values["read_peak_bytes"] / 1e6),
                     number(values["store_bytes"] / 1e3),
                     number(values["store_files"]),
+                    number(values["config_s"]),
                 ]
             )
         rows.append(["slope", "", *(_slope(points, column) for column in _RUNS_COLUMNS)])
     head = ["", "runs", "wall s", "parent CPU s", "workers CPU s", "again, wall s", "read, wall s"]
-    return _markdown([*head, "parent peak MB", "read peak MB", "store kB", "store files"], rows)
+    return _markdown(
+        [*head, "parent peak MB", "read peak MB", "store kB", "store files", "config.yaml, s"], rows
+    )
 
 
 def _cores(series: Series) -> str:

@@ -448,6 +448,9 @@ class Reduce:
     def __reduce__(self):
         return self.call
 
+    def __repr__(self):
+        return f"{self.call[0].__name__}{self.call[1]}"
+
 
 HOSTILE = [
     Reduce(os.system, ("touch nbnlp-was-here",)),
