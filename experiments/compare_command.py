@@ -130,6 +130,7 @@ def _compose(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
     from omegaconf import OmegaConf
 
     from nascurve.experiments.experiment_presets import CONFIGS, ExperimentPreset
+    from nascurve.experiments.groups import groups_hidden
     from nascurve.experiments.methods import NO_LCE
     from nascurve.experiments.overrides import check_key, clear_hydra_errors, parse_overrides, split_flags
 
@@ -140,7 +141,7 @@ def _compose(argv: list[str]) -> tuple[dict[str, Any], list[str]]:
     _, args = split_flags(argv, command="compare")
     with (
         clear_hydra_errors("compare"),
-        # apart from `run`'s: there lce= is a group, here a list
+        groups_hidden(),  # of `run`: there lce= is a group, here a list
         initialize_config_module(CONFIGS, version_base="1.3"),
     ):
         defaults: Any = OmegaConf.to_container(compose("compare"))

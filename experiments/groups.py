@@ -6,7 +6,8 @@ presets of lce/ are files, with an extrapolator's id in their defaults list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nascurve import registry
@@ -28,6 +29,20 @@ _KEYS = dict.fromkeys(
         *("common_noise", "out", "overwrite"),
     )
 )
+
+
+@contextlib.contextmanager
+def groups_hidden() -> Iterator[None]:
+    """For as long as another configuration than `run`'s is composed in this process, in which these words are
+    options and no groups."""
+    from hydra.core.config_store import ConfigStore
+
+    repository = ConfigStore.instance().repo
+    hidden = {group: repository.pop(group) for group in _GROUPS if group in repository}
+    try:
+        yield
+    finally:
+        repository.update(hidden)
 
 
 def register_groups(

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def hydra_command_line(name: str, args: Sequence[str]) -> Iterator[None]:
-    """Hydra reads sys.argv, and hands errors on instead of printing them when HYDRA_FULL_ERROR is set. It may be
-    at work already, in a program that calls us."""
+    """Hydra reads sys.argv, and hands errors on instead of printing them when HYDRA_FULL_ERROR is set. It may
+    be at work already, in a program that calls us."""
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = [name, *args]
     os.environ["HYDRA_FULL_ERROR"] = "1"

@@ -100,7 +100,7 @@ class RunRecord:
             return False
         if self.status not in ("done", "failed") or set(self.trajectory) != set(TRAJECTORY):
             return False
-        lists = [*self.trajectory.values(), *([] if self.archs is None else [self.archs])]
+        lists: list[Any] = [*self.trajectory.values(), *([] if self.archs is None else [self.archs])]
         if (
             not _all(lists, list)
             or len({len(values) for values in lists}) > 1

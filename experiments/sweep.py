@@ -118,13 +118,13 @@ class Sweep:
             if self.launcher.packing.job_s is not None:
                 lost = self._attempt(self._probe, missing)
                 missing = self._missing()
-            before = len(self._status)
+            before = self._progress_made()
             if missing and lost is None:
                 lost = self._attempt(self._launch, missing)
             self._wait_for_others()
             self._count_deaths()
             self._take_stock()
-            idle = 0 if len(self._status) > before else idle + 1
+            idle = 0 if self._progress_made() > before else idle + 1
             if lost is not None:
                 hopeless = isinstance(lost, LaunchFailedError) and not self._deaths
                 if idle >= _MAX_DEATHS or (idle and hopeless):
@@ -135,6 +135,10 @@ class Sweep:
                     f"{len(missing)} runs are missing, and {self.launcher.name} does none of them. Look at "
                     "its logs, or choose another launcher: the same command goes on."
                 )
+
+    def _progress_made(self) -> int:
+        """Grows with every run that ends, and with every death, of which a run has few: so the end is near."""
+        return len(self._status) + self._deaths.total()
 
     def _attempt(
         self, do: Callable[[Sequence[Missing]], None], missing: Sequence[Missing]

@@ -9,6 +9,9 @@ from typing import Any
 from benchmarks_perf.growth import child
 from benchmarks_perf.growth.point import Point
 from benchmarks_perf.settings import say
+from nascurve.experiments.folder import ExperimentFolder
+from nascurve.experiments.store import RunStore
+from nascurve.experiments.store_schema import to_records
 from nascurve.processes import available_cores
 
 _SEEDS = 100  # on two cores of an ordinary machine a minute or more
@@ -40,12 +43,21 @@ def measure(*, quick: bool) -> list[Point]:
             n_runs = len(methods) * (4 if quick else _SEEDS)
             store_bytes = sum(file.stat().st_size for file in (folder / "store").iterdir())
             values["store_bytes_per_run"] = store_bytes / n_runs
+            values["one_file_bytes_per_run"] = _one_file_bytes(folder) / n_runs
         first = next((point for point in points if point.series == "sweep"), None)
         first_s = values["wall_s"] if first is None else first.values["wall_s"]
         values["efficiency"] = first_s / (processes * values["wall_s"])
         points.append(Point(series="sweep", size=processes, values=values))
         say(f"cores: {processes}: {values['wall_s']:.1f} s, efficiency {values['efficiency']:.0%}")
     return points
+
+
+def _one_file_bytes(folder: Path) -> int:
+    """Of the store as one file, as a packed job of all runs would write it."""
+    records = list(to_records(ExperimentFolder(folder).store.read()))
+    together = RunStore(folder / "together")
+    together.append("all", records)
+    return (together.path / "all.parquet").stat().st_size
 
 
 def _seconds_a_run(folder: Path) -> list[Point]:

@@ -52,3 +52,11 @@ def exponent(points: Sequence[Point], name: str, *, last: int = 3) -> float:
     return (
         sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / spread if spread else math.nan
     )
+
+
+def marginal(points: Sequence[Point], name: str) -> float:
+    """Growth of a value between the last two sizes, for each unit of size; NaN where there are not two."""
+    if len(points) < 2:
+        return math.nan
+    before, last = points[-2:]
+    return (last.values[name] - before.values[name]) / (last.size - before.size)

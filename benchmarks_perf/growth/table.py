@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks_perf.growth.point import Point, by_series, exponent
+from benchmarks_perf.growth import scale
+from benchmarks_perf.growth.point import Point, by_series, exponent, marginal
 from benchmarks_perf.line import number
 
 
 def tables(parts: Mapping[str, Sequence[Point]]) -> str:
-    """Markdown: a table for each part that was measured."""
+    """Markdown: a table for each part that was measured, and what a very large sweep would need."""
     makers = {
         "history": _history,
         "workers": _workers,
@@ -19,9 +20,12 @@ def tables(parts: Mapping[str, Sequence[Point]]) -> str:
         "cores": _cores,
         "start": _start,
     }
-    return "\n".join(
-        f"<!-- {part} -->\n{maker(by_series(parts[part]))}" for part, maker in makers.items() if part in parts
-    )
+    found = {part: maker(by_series(parts[part])) for part, maker in makers.items() if part in parts}
+    if set(scale.PARTS) <= set(parts):
+        found["scale"] = _markdown(
+            ["", "measured", "needed"], [[need.what, need.constant, need.need] for need in scale.needs(parts)]
+        )
+    return "\n".join(f"<!-- {part} -->\n{text}" for part, text in found.items())
 
 
 Series = Mapping[str, Sequence[Point]]
@@ -41,10 +45,10 @@ def _history(series: Series) -> str:
                 f"{last.size:,.0f}",
                 number(last.values["cpu_s"]),
                 number(1e6 * last.values["cpu_s"] / last.size),
-                number(_marginal(points, "cpu_s") * 1e6),
+                number(marginal(points, "cpu_s") * 1e6),
                 _slope(points, "cpu_s"),
                 number(last.values["result_peak_bytes"] / 1e6),
-                number(_marginal(points, "peak_bytes")),
+                number(marginal(points, "peak_bytes")),
             ]
         )
     head = ["search", "evaluations", "CPU s", "µs each", "µs each, last step", "slope"]
@@ -105,10 +109,11 @@ def _cores(series: Series) -> str:
             number(point.values["cpu_s"] + point.values["workers_cpu_s"]),
             f"{point.values['efficiency']:.0%}",
             number(point.values["store_bytes_per_run"]),
+            number(point.values["one_file_bytes_per_run"]),
         ]
         for point in series["sweep"]
     ]
-    head = ["processes", "wall s", "CPU s", "efficiency", "store bytes a run"]
+    head = ["processes", "wall s", "CPU s", "efficiency", "store bytes a run", "in one file"]
     runs = [
         [name, number(1e3 * points[0].values["run_wall_s"])]
         for name, points in series.items()
@@ -141,14 +146,6 @@ def _start(series: Series) -> str:
         + "\n"
         + _markdown(["packed jobs", "µs each to write", "µs each to look at"], watch)
     )
-
-
-def _marginal(points: Sequence[Point], name: str) -> float:
-    """Growth of a value between the last two sizes, for each unit of size."""
-    if len(points) < 2:
-        return math.nan
-    before, last = points[-2:]
-    return (last.values[name] - before.values[name]) / (last.size - before.size)
 
 
 def _sizes(series: Series) -> list[float]:

@@ -235,9 +235,11 @@ def test_jobs_begin_where_the_command_was_given(tmp_path: Path, monkeypatch: pyt
 def test_a_program_of_hydras_may_launch(tmp_path: Path) -> None:
     from hydra import compose, initialize_config_module
 
-    runs = [{"overrides": ["benchmark=synthetic", "budget_trainings=3"], "folder": "r", "swept": {}}]
+    runs: list[dict[str, Any]] = [{"overrides": ["benchmark=synthetic", "budget_trainings=3"], "swept": {}}]
+    runs[0]["folder"] = str(tmp_path / "run")
     with initialize_config_module("nascurve.experiments.conf", version_base="1.3"):
-        HydraJobs("basic").run([{"kind": "runs", "runs": runs}], tmp_path, lambda: None)
+        HydraJobs("basic").run([{"kind": "runs", "runs": runs}], tmp_path / "logs", lambda: None)
+        assert (tmp_path / "run" / "runs.parquet").exists()
         assert compose("run").seed == 0
 
 
@@ -255,8 +257,8 @@ def sound() -> dict[str, Any]:
 )
 def test_a_line_that_the_store_cannot_take_counts_as_torn(tmp_path: Path, damage: dict[str, Any]) -> None:
     """With a checksum that is right: put there by hand."""
-    for content in (sound(), sound() | damage):
-        body = json.dumps(content).encode()
+    for fields in (sound(), sound() | damage):
+        body = json.dumps(fields).encode()
         with (tmp_path / "j.jsonl").open("ab") as file:
             file.write(b"%08x %s\n" % (zlib.crc32(body), body))
     assert [one.seed for one in read_journal(tmp_path / "j.jsonl")] == [0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nascurve.errors import ConfigError
-from nascurve.optimizers.ensemble import Ensemble
+from nascurve.optimizers.ensemble import Ensemble, _Pass
 from nascurve.simulator.types import FloatArray
 
 FAITHFUL: dict[str, Any] = {
@@ -121,6 +121,22 @@ def test_max_steps_limits_the_work() -> None:
     for model in (short, limited):
         model.fit(x, y, np.random.default_rng(0))
     assert np.array_equal(short.predict(x), limited.predict(x))  # 2 passes of 2 steps
+
+
+def test_a_minibatch_takes_the_memory_of_its_own_rows_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shuffled copy of all rows for each member would be 600 MB at 2,000 rows of NAS-Bench-301's paths."""
+    sizes = []
+
+    def run(self: _Pass, x: Any, y: Any) -> None:
+        sizes.append((x.untyped_storage().nbytes(), y.untyped_storage().nbytes()))
+
+    monkeypatch.setattr(_Pass, "run", run)
+    x, y = data(500)
+    ensemble(max_steps=20).fit(x, y, np.random.default_rng(0))
+    assert len(sizes) == 20
+    assert max(sizes) == (5 * 32 * 12 * 4, 5 * 32 * 4)
 
 
 def test_threads_of_torch_are_left_as_they_were() -> None:

@@ -18,6 +18,7 @@ from nascurve.testing import check_optimizer
 from .fakes import WordSpace, begun, evaluation, play
 
 pytest.importorskip("optuna", reason="the extra tpe is not installed")
+from nascurve.optimizers import tpe
 from nascurve.optimizers.tpe import TPE
 
 SPACE = Cell201Space()
@@ -62,6 +63,21 @@ def test_trials_are_random_until_enough_results_are_complete() -> None:
     asked = play(one, score, 10)
     assert play(other, lambda word: 1 - score(word), 10) == asked
     assert play(one, score, 10) != play(other, lambda word: 1 - score(word), 10)
+
+
+@pytest.mark.parametrize("multivariate", [True, False])
+def test_a_sampler_that_is_told_the_space_proposes_what_optunas_own_does(
+    multivariate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    told = play(begun(TPE, WORDS, seed=3, multivariate=multivariate), score, 40)
+
+    def looks_itself(space: Any, **options: Any) -> optuna.samplers.TPESampler:
+        return optuna.samplers.TPESampler(**options)
+
+    monkeypatch.setattr(tpe, "_sampler_class", lambda: looks_itself)
+    assert play(begun(TPE, WORDS, seed=3, multivariate=multivariate), score, 40) == told
 
 
 def test_stopped_results_are_forgotten_and_not_proposed_again() -> None:
@@ -119,6 +135,7 @@ def test_without_optuna_the_error_names_the_extra_and_optuna_stays_as_the_user_s
 import sys
 sys.modules["optuna"] = None
 import numpy as np
+from nascurve.optimizers import tpe
 from nascurve.optimizers.tpe import TPE
 from nascurve.benchmarks.cell201 import Cell201Space
 try:

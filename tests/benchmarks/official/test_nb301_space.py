@@ -65,6 +65,12 @@ def samples(n, seed=0):
     return [SPACE.sample(rng) for _ in range(n)]
 
 
+def test_samples_share_their_pairs():
+    """A search holds all cells that it has seen: pairs of their own would make each four times as large."""
+    pairs = [pair for arch in samples(50) for cell in arch.cells for pair in cell]
+    assert len({id(pair) for pair in pairs}) == len(set(pairs))
+
+
 def test_contract():
     check_search_space(SPACE)
 
