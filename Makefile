@@ -20,7 +20,7 @@ compare: $(READY)
 	$(BIN)/nascurve compare out=results/compare $(COMPARE_ARGS)
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

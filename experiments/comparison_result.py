@@ -11,7 +11,7 @@ from nascurve.errors import NascurveError
 from nascurve.experiments.figure import FigureSettings, draw_anytime
 from nascurve.experiments.figure_files import save_figures
 from nascurve.experiments.folder import ExperimentFolder
-from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.methods import method_name
 from nascurve.experiments.record import write_frame
 from nascurve.experiments.results import method_labels, read_tables
 from nascurve.experiments.source import benchmark_title
@@ -106,7 +106,7 @@ def failed_runs(totals: pd.DataFrame) -> tuple[FailedRun, ...]:
     failed = totals[totals["status"] == "failed"]
     return tuple(
         FailedRun(
-            name=f"{_method_name(row['optimizer'], row['lce'])} seed {row['seed']}",
+            name=f"{method_name((row['optimizer'], row['lce']))} seed {row['seed']}",
             cause=row["error"],
             details=row["traceback"],
         )
@@ -124,7 +124,3 @@ def describe_failures(failures: Sequence[FailedRun]) -> str:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         lines.append(f"  {', '.join(names[:3])}{more}: {cause}")
     return "\n".join(lines)
-
-
-def _method_name(optimizer: str, lce: str) -> str:
-    return optimizer if lce == NO_LCE else f"{optimizer}+{lce}"

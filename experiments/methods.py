@@ -197,7 +197,7 @@ class Method:
 
     @property
     def name(self) -> str:
-        return self.optimizer.label if self.lce.is_none else f"{self.optimizer.label}+{self.lce.label}"
+        return method_name(self.key)
 
     @property
     def from_ids(self) -> bool:
@@ -209,6 +209,12 @@ class Method:
 
     def describe(self) -> dict[str, Any]:
         return {"optimizer": self.optimizer.describe(), "lce": self.lce.describe()}
+
+
+def method_name(key: tuple[str, str]) -> str:
+    """Of labels: "re" without LCE, "re+last_value" with it."""
+    optimizer, lce = key
+    return optimizer if lce == NO_LCE else f"{optimizer}+{lce}"
 
 
 def read_methods(

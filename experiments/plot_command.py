@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nascurve.errors import did_you_mean
-from nascurve.experiments.usage import UsageError
+from nascurve.experiments.folder_arguments import folder_arguments, one_folder
 
 HELP = """\
 usage: nascurve plot FOLDER [OPTION=VALUE ...]
@@ -28,26 +27,8 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    folders: list[str] = []
-    options: dict[str, str] = {}
-    for arg in argv:
-        name, separator, value = arg.partition("=")
-        if arg.startswith("-"):
-            raise UsageError(
-                f"plot: unknown flag {arg!r}. Options are given as name=value: {', '.join(_OPTIONS)}."
-            )
-        if separator and name.isidentifier():
-            if name not in _OPTIONS:
-                raise UsageError(f"plot: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")
-            options[name] = value
-        else:
-            folders.append(arg)
-    if len(folders) != 1:
-        got = f"got {len(folders)}: {', '.join(folders)}" if folders else "got none"
-        raise UsageError(
-            f"plot: expected one folder of results, {got}. Example: nascurve plot results/compare"
-        )
-    return _plot(Path(folders[0]), options)
+    folders, options = folder_arguments(argv, command="plot", options=_OPTIONS)
+    return _plot(one_folder(folders, command="plot"), options)
 
 
 def _plot(folder: Path, options: dict[str, str]) -> int:

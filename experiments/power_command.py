@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nascurve.errors import ConfigError, did_you_mean
+from nascurve.experiments.folder_arguments import folder_arguments, one_folder
 from nascurve.experiments.usage import UsageError
 from nascurve.options import choice, real
 
@@ -50,7 +50,9 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    folders, options = _read(argv)
+    folders, options = folder_arguments(argv, command="power", options=_OPTIONS)
+    if len(folders) > 1:
+        one_folder(folders, command="power")
     if bool(folders) == ("sd" in options):
         raise UsageError(
             "power: expected a folder of results, or sd= and difference=. Examples: nascurve power "
@@ -66,26 +68,6 @@ def main(argv: list[str]) -> int:
     variation, heading = _pilot(Path(folders[0]), options) if folders else _normal(options)
     print(_report(variation, heading, _goal(options, variation)))
     return 0
-
-
-def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    folders: list[str] = []
-    options: dict[str, str] = {}
-    for arg in argv:
-        name, separator, value = arg.partition("=")
-        if arg.startswith("-"):
-            raise UsageError(
-                f"power: unknown flag {arg!r}. Options are given as name=value: {', '.join(_OPTIONS)}."
-            )
-        if separator and name.isidentifier():
-            if name not in _OPTIONS:
-                raise UsageError(f"power: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")
-            options[name] = value
-        else:
-            folders.append(arg)
-    if len(folders) > 1:
-        raise UsageError(f"power: expected one folder of results, got {len(folders)}: {', '.join(folders)}.")
-    return folders, options
 
 
 def _number(options: dict[str, str], name: str, default: float | None = None) -> float:
@@ -107,9 +89,10 @@ def _normal(options: dict[str, str]) -> tuple[Variation, str]:
 
 
 def _pilot(path: Path, options: dict[str, str]) -> tuple[Variation, str]:
+    from nascurve.experiments.methods import method_name
     from nascurve.experiments.results import read_study
     from nascurve.experiments.statistics.scores import Scores
-    from nascurve.experiments.statistics.study import PairedStudy, method_name
+    from nascurve.experiments.statistics.study import PairedStudy
     from nascurve.experiments.statistics.variation import Variation
 
     kind = choice("score", options.get("score", "final"), ("final", "area"))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nascurve.errors import did_you_mean
+from nascurve.experiments.folder_arguments import folder_arguments, one_folder
 from nascurve.experiments.usage import UsageError
 
 if TYPE_CHECKING:
@@ -32,36 +32,8 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(HELP, end="")
         return 0
-    folder, options = _read(argv)
-    return _report(folder, options)
-
-
-def _read(argv: list[str]) -> tuple[Path, dict[str, str]]:
-    folders: list[str] = []
-    options: dict[str, str] = {}
-    args = iter(argv)
-    for arg in args:
-        name, separator, value = arg.removeprefix("--").partition("=")
-        if arg == "--out":
-            name, separator, value = "out", "=", next(args, "")
-        if arg.startswith("-") and name != "out":
-            raise UsageError(
-                f"report: unknown flag {arg!r}. Expected --out FILE, or {' or '.join(_OPTIONS)}=…"
-            )
-        if separator and name.isidentifier():
-            if name not in _OPTIONS:
-                raise UsageError(f"report: there is no option {name!r}. {did_you_mean(name, _OPTIONS)}")
-            if not value:
-                raise UsageError(f"report: {name}: expected a value, got none. Example: --out my.html")
-            options[name] = value
-        else:
-            folders.append(arg)
-    if len(folders) != 1:
-        got = f"got {len(folders)}: {', '.join(folders)}" if folders else "got none"
-        raise UsageError(
-            f"report: expected one folder of results, {got}. Example: nascurve report results/compare"
-        )
-    return Path(folders[0]), options
+    folders, options = folder_arguments(argv, command="report", options=_OPTIONS, flags=("out",))
+    return _report(one_folder(folders, command="report"), options)
 
 
 def _report(folder: Path, options: dict[str, str]) -> int:

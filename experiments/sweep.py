@@ -137,7 +137,7 @@ class Sweep:
                 )
 
     def _progress_made(self) -> int:
-        """Grows with every run that ends, and with every death, of which a run has few: so the end is near."""
+        """Grows with every run that ends and with every death, of which a run has few."""
         return len(self._status) + self._deaths.total()
 
     def _attempt(

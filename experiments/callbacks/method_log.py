@@ -12,7 +12,6 @@ import numpy as np
 
 from nascurve.errors import ConfigError
 from nascurve.experiments.curves import MethodKey, choose_metric, curves_by_method
-from nascurve.experiments.methods import NO_LCE
 from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 
 Setting = str | int | float | bool
 _MOST_POINTS = 200
-
-
-def method_name(key: MethodKey) -> str:
-    """`re`, or `re+last_value` with LCE."""
-    optimizer, lce = key
-    return optimizer if lce == NO_LCE else f"{optimizer}+{lce}"
 
 
 def method_settings(config: Mapping[str, Any]) -> dict[MethodKey, dict[str, Setting]]:

@@ -12,12 +12,12 @@ from nascurve.experiments.callbacks.method_log import (
     Setting,
     final_values,
     mean_curves,
-    method_name,
     method_settings,
     require_package,
     summary_values,
 )
 from nascurve.experiments.curves import MethodKey
+from nascurve.experiments.methods import method_name
 from nascurve.experiments.source import benchmark_title
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from nascurve.experiments.callbacks.method_log import (
     final_by_method,
     final_values,
     mean_curves,
-    method_name,
     method_settings,
     require_package,
     summary_values,
 )
 from nascurve.experiments.curves import MethodKey
+from nascurve.experiments.methods import method_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nascurve.experiments.methods import method_name
 from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.report.words import plural
-from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
     from nascurve.experiments.results import Results

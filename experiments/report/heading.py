@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from nascurve.experiments.methods import method_name
 from nascurve.experiments.report.markup import Markup, join, tag
 from nascurve.experiments.report.summary_table import failed_runs
 from nascurve.experiments.report.words import listed, plural, ranges
-from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
     from nascurve.experiments.results import Results

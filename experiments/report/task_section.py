@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nascurve.experiments.comparison_result import draw_results
 from nascurve.experiments.figure import FigureSettings
-from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.methods import NO_LCE, method_name
 from nascurve.experiments.report.anytime import anytime_payload
 from nascurve.experiments.report.chart import chart_box
 from nascurve.experiments.report.figures import figure_links
@@ -17,7 +17,6 @@ from nascurve.experiments.report.replay_payload import packed, replay_payload
 from nascurve.experiments.report.summary_table import summary_table
 from nascurve.experiments.report.thinning import MAX_POINTS
 from nascurve.experiments.report.words import plural
-from nascurve.experiments.statistics.study import method_name
 
 if TYPE_CHECKING:
     from nascurve.experiments.results import Results

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.experiments.curves import MethodKey
 from nascurve.experiments.figure import COLOURS, MARKERS
-from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.statistics.study import PairedStudy, method_name
+from nascurve.experiments.methods import NO_LCE, method_name
+from nascurve.experiments.statistics.study import PairedStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nascurve.experiments.curves import AnytimeCurves
-from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.statistics.study import PairedStudy, Task, method_name, rows_by_method
+from nascurve.experiments.methods import NO_LCE, method_name
+from nascurve.experiments.statistics.study import PairedStudy, Task, rows_by_method
 from nascurve.experiments.summary import speed_up
 
 if TYPE_CHECKING:

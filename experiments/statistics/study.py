@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nascurve.errors import ConfigError, did_you_mean
 from nascurve.experiments.curves import MethodKey, Metric, choose_metric
-from nascurve.experiments.methods import NO_LCE
+from nascurve.experiments.methods import NO_LCE, method_name
 from nascurve.experiments.statistics.steps import RunSteps
 
 if TYPE_CHECKING:
@@ -98,12 +98,6 @@ class PairedStudy:
         """Random search without LCE where it is there, else the first method without LCE, else the first."""
         plain = [method_name(key) for key in self.keys if key[1] == NO_LCE]
         return "rs" if "rs" in plain else (plain or list(self.methods))[0]
-
-
-def method_name(key: MethodKey) -> str:
-    """As `Method.name`: "re" without LCE, "re+last_value" with it."""
-    optimizer, lce = key
-    return optimizer if lce == NO_LCE else f"{optimizer}+{lce}"
 
 
 def rows_by_method(runs: pd.DataFrame) -> dict[MethodKey, pd.DataFrame]:
