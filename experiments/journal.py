@@ -30,7 +30,7 @@ class Journal:
 
     Every line carries a checksum, so that a line which a crash, a kill or a full disk cut short is
     recognised, dropped, and its run done again; all the others hold. A kill loses no line; a machine that
-    loses power may lose those of the last second.
+    loses power may lose those that the system had not written yet.
 
     Raises DataFileError, AtWorkError.
     """

@@ -24,9 +24,9 @@ class TrainingSeeds:
 
     common_noise: whether a draw is a function of `seed`, of the architecture's canonical string and of how
         often it has been trained before in this run: common random numbers. The k-th training of an
-        architecture then has the same noise under every method that runs with `seed`, whenever it comes, so
-        that paired differences between methods hold less of it (Law, Simulation Modeling and Analysis, 5th
-        ed. 2015, section 11.2, which calls this synchronisation; Glasserman and Yao, Management Science
+        architecture then has the same noise under every method that runs with `seed`, whenever it comes: in
+        paired differences it cancels as far as methods train the same (Law, Simulation Modeling and Analysis,
+        5th ed. 2015, section 11.2, which calls this synchronisation; Glasserman and Yao, Management Science
         38(6), 1992). Otherwise it is a function of `seed` and of the number of the draw.
     """
 

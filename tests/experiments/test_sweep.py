@@ -45,12 +45,12 @@ class Deadly:
 
     def __call__(self, space: Any, *, rng: np.random.Generator) -> Any:
         if os.getpid() != self._parent:
-            time.sleep(self._seconds)
-            if rng.bit_generator.state["state"] == self._state:
+            if deadly := rng.bit_generator.state["state"] == self._state:
                 tries = self.tries()
-                (self._folder / f"try-{tries}").touch()
-                if tries < self._times:
-                    os._exit(9)
+                (self._folder / f"try-{tries}").touch()  # at once: another's death may end this process
+            time.sleep(self._seconds)
+            if deadly and tries < self._times:
+                os._exit(9)
             time.sleep(self._seconds)
         return nascurve.registry.component("optimizers", "rs")(space, rng=rng)
 
