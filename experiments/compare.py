@@ -119,16 +119,20 @@ def compare_tasks(
     execution = {name: options.pop(name) for name in tuple(options) if name in _EXECUTION}
     tasks: list[tuple[Comparison, Benchmark, Path | None]] = []
     titles: list[str] = []
+    folders: list[str] = []
     for entry in benchmarks:
         id_, own = _read_task(entry)
         comparison, loaded = Comparison.read(
             benchmark=id_, benchmark_options=own, optimizers=optimizers, seeds=seeds, **options
         )
-        name = comparison.source.id or loaded.info.name
         title = benchmark_title(describe_benchmark(comparison.source, loaded))
         if title in titles:
             raise ConfigError(f"benchmark: {title} stands there more than once. Name each benchmark once.")
         titles.append(title)
+        name = comparison.source.id or loaded.info.name
+        if name in folders:  # the same id on other files
+            name = title
+        folders.append(name)
         tasks.append((comparison, loaded, None if out is None else Path(out) / name))
     results = execute(tasks, overwrite=overwrite, launcher=launcher, **execution)
     return dict(zip(titles, results, strict=True))
@@ -296,6 +300,13 @@ def _launcher(
         job_s = real("job_s", job_s, hint="Give the real seconds of a packed job.", above=0)
     max_jobs = integer("max_jobs", max_jobs, at_least=1)
     from_ids = all(experiment.comparison.from_ids for experiment in experiments)
+    if processes is not None and name is not None:
+        raise ConfigError(
+            f"processes={processes} is about processes of this machine, not about hydra/launcher={name}, "
+            "which has options of its own: hydra.launcher.…"
+        )
+    if options and name is None:
+        raise ConfigError("launcher_options: expected a launcher beside them, such as launcher='joblib'.")
     if from_ids and name not in (None, "basic"):
         return HydraLauncher(str(name), options, job_s=job_s, max_jobs=max_jobs)
     if name not in (None, "basic"):

@@ -154,7 +154,9 @@ def _do_runs(runs: list[dict[str, Any]]) -> None:
 def _do_command(module: str, argv: list[str]) -> None:
     if module not in _COMMANDS:
         raise ConfigError(f"A job may be one of {', '.join(_COMMANDS)}, got {module!r}.")
-    importlib.import_module(f"nascurve.experiments.{module}").main(argv)
+    code = importlib.import_module(f"nascurve.experiments.{module}").main(argv)
+    if code:
+        raise NascurveError(f"The command of {module} ended with exit code {code}.")
 
 
 _KINDS: dict[str, Callable[..., None]] = {

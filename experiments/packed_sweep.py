@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 _CONFIGS = "nascurve.experiments.conf"
+_MOST_TIMED = 16
+"""Kinds of runs of which one is done here; others are taken to cost what these do in the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ def can_be_packed(flags: Sequence[str], overrides: Sequence[Override]) -> bool:
 def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
     """Do all combinations of the swept options that `out` does not hold yet.
 
-    The first run of each kind is done here, and tells what its kind costs; the others are packed into jobs by
-    that. Raises NascurveError when runs failed, with what the first said; the others are done all the same.
+    The first run of each kind (of the first kinds, where there are many) is done here, and tells what its
+    kind costs; the others are packed into jobs by that. Raises NascurveError when runs failed, with what the
+    first said; the others are done all the same.
     """
     from nascurve.experiments.hydra_jobs import HydraJobs
     from nascurve.experiments.launch_hydra import HydraLauncher
@@ -81,19 +84,20 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
         left = [run for run in left if not run.is_there]
         progress.update(len(runs) - len(left), 0, 0)
 
-    costs_s: dict[Any, float] = {}
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys(run.kind for run in missing))}
+    costs_s: dict[int, float] = {}
     failures: list[str] = []
     for run in missing:
-        if run.kind not in costs_s:
+        if kinds[run.kind] not in costs_s and len(costs_s) < _MOST_TIMED:
             start_s = time.perf_counter()
             failures += do_runs([_plain(run)])
-            costs_s[run.kind] = time.perf_counter() - start_s
+            costs_s[kinds[run.kind]] = time.perf_counter() - start_s
             show()
     rest = [run for run in missing if not run.is_there]
-    kinds = list(costs_s)
+    usual_s = sum(costs_s.values()) / max(len(costs_s), 1)
     groups = pack_jobs(
-        [(kinds.index(run.kind), place) for place, run in enumerate(rest)],
-        cost_s=dict(enumerate(costs_s.values())),
+        [(kinds[run.kind], place) for place, run in enumerate(rest)],
+        cost_s={number: costs_s.get(number, usual_s) for number in kinds.values()},
         job_s=packing.job_s or 1.0,
         at_least=packing.at_least,
         at_most=packing.at_most,

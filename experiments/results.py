@@ -138,7 +138,9 @@ def read_tables(folder: ExperimentFolder, config: Mapping[str, Any]) -> RunTable
     if not folder.has_runs():
         return None
     more = [*read_journal(folder.old_journal), *unstored_records(folder.path)]
-    return run_tables(folder.store.read(more), method_labels(config), config["experiment"]["seeds"])
+    experiment = config["experiment"]
+    table = folder.store.read(more, repeatable=not experiment["run"].get("charge_decisions", False))
+    return run_tables(table, method_labels(config), experiment["seeds"])
 
 
 def _only_run(experiment: Mapping[str, Any]) -> dict[tuple[str, str], int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nascurve.errors import DataFileError
 from nascurve.experiments.record import TRAJECTORY
 from nascurve.experiments.store_schema import TOTAL_COLUMNS
 
@@ -26,7 +27,9 @@ class RunTables(NamedTuple):
 def run_tables(
     table: pa.Table, methods: Sequence[tuple[str, str]], seeds: Sequence[int] | None = None
 ) -> RunTables:
-    """From rows of a store; those of other methods or seeds are left out. seeds: None for all, ascending."""
+    """From rows of a store; those of other methods or seeds are left out. seeds: None for all, ascending.
+
+    Raises DataFileError for lists of unequal lengths."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -47,6 +50,7 @@ def run_tables(
     totals = _frame(table, TOTAL_COLUMNS)
     lengths = table["time_s"].combine_chunks().value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     repeat = np.repeat(np.arange(len(rows)), lengths)
+    _check_lengths(table, len(repeat))
     columns: dict[str, Any] = {
         name: totals[name].take(repeat).reset_index(drop=True) for name in ("optimizer", "lce", "seed")
     }
@@ -54,6 +58,15 @@ def run_tables(
         values = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         columns[name] = values.astype("int64" if name in _WHOLE else "float64")
     return RunTables(runs=pd.DataFrame(columns), totals=totals)
+
+
+def _check_lengths(table: pa.Table, n: int) -> None:
+    for name in TRAJECTORY:
+        if len(table[name].combine_chunks().flatten()) != n:
+            raise DataFileError(
+                f"The store is damaged: a run's column {name} has another length than time_s. Give another "
+                "out=…, or remove the file of the store that nascurve did not write."
+            )
 
 
 def _frame(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:

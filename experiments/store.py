@@ -55,11 +55,19 @@ class RunStore:
         path = self.path / f"{name}.parquet"
         return list(to_records(self._read_file(path, schema().names))) if path.exists() else []
 
-    def read(self, more: Sequence[RunRecord] = (), *, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self,
+        more: Sequence[RunRecord] = (),
+        *,
+        columns: Sequence[str] | None = None,
+        repeatable: bool = True,
+    ) -> pa.Table:
         """All runs, each once, in no particular order.
 
-        more: records that are not in the folder yet, taken as if they were.  columns: of these alone, which
-        must include the key and `status`; then runs that stand there twice are not compared.
+        more: records that are not in the folder yet, taken as if they were.
+        columns: of these alone, which must include the key and `status`; then runs that stand there twice are
+        not compared.
+        repeatable: whether a run that is done again gives the same (not so with real time in it).
         A run that ended well counts before a failed one, the last of failed ones before the others. Raises
         DataFileError for a file that is not of a store, or of a newer version, and for a run that stands
         there twice with different results.
@@ -70,7 +78,8 @@ class RunStore:
         tables = [self._read_file(path, names) for path in sorted(self.path.glob("*.parquet"))]
         tables.append(to_table(more).select(names))
         # Metadata name the version that wrote a file: it may differ.
-        return self._each_once(pa.concat_tables(table.replace_schema_metadata(None) for table in tables))
+        table = pa.concat_tables(table.replace_schema_metadata(None) for table in tables)
+        return self._each_once(table, compared=repeatable and columns is None)
 
     def _read_file(self, path: Path, names: list[str]) -> pa.Table:
         import pyarrow as pa
@@ -95,7 +104,7 @@ class RunStore:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataFileError(f"Cannot read {path}: {str(error).rstrip('.')}. {hint}") from error
 
-    def _each_once(self, table: pa.Table) -> pa.Table:
+    def _each_once(self, table: pa.Table, *, compared: bool) -> pa.Table:
         import numpy as np
         import pyarrow as pa
 
@@ -108,7 +117,7 @@ class RunStore:
             ended, ascending=[True, False][: len(ended)], kind="stable"
         )
         kept = np.sort(order.index[~order.duplicated(_KEY)].to_numpy())
-        if set(TRAJECTORY) <= set(table.column_names):
+        if compared:
             self._refuse_differing(table.take(pa.array(np.flatnonzero(repeated))))
         return table.take(pa.array(kept))
 

@@ -10,5 +10,5 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tables are cut to the width of the terminal, which is this where there is none: tests know what is on a line.
+# Tables are cut to the width of the terminal, which is this where there is none.
 os.environ.pop("COLUMNS", None)

@@ -1,5 +1,6 @@
 """`nascurve.compare` from Python: results do not depend on processes or on a resume."""
 
+import dataclasses
 import functools
 import subprocess
 import sys
@@ -225,3 +226,26 @@ def test_a_script_without_a_main_guard_does_not_run_again_in_the_workers(tmp_pat
         [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.stdout.split() == ["begin", "[2]"], done.stderr
+
+
+def test_real_processes_and_launchers_are_not_mixed_up() -> None:
+    with pytest.raises(ConfigError, match="processes=2 is about processes of this machine"):
+        quick(["rs"], "synthetic", lce="none", seeds=1, processes=2, launcher="joblib")
+    with pytest.raises(ConfigError, match="launcher_options: expected a launcher"):
+        quick(["rs"], "synthetic", lce="none", seeds=1, launcher_options=["hydra.launcher.n_jobs=2"])
+
+
+def test_a_run_with_real_time_in_it_may_be_done_twice(tmp_path: Path) -> None:
+    call = functools.partial(
+        quick, ["rs"], "synthetic", lce="none", seeds=1, out=tmp_path, charge_decisions=True
+    )
+    expected = call().runs
+    store = RunStore(tmp_path / "store")
+    (record,) = to_records(store.read())
+    later = dataclasses.replace(
+        record,
+        finished_at_s=record.finished_at_s - 1,
+        trajectory={**record.trajectory, "time_s": [2 * time for time in record.trajectory["time_s"]]},
+    )
+    store.append("again", [later])
+    pd.testing.assert_frame_equal(call().runs, expected)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nascurve.experiments import cli
+from nascurve.experiments import cli, packed_sweep
 from nascurve.experiments.overrides import parse_overrides
 from nascurve.experiments.packed_sweep import can_be_packed, swept_runs
 
@@ -86,3 +86,10 @@ def test_who_tells_hydra_how_to_sweep_has_hydra_do_it(
     flags: list[str], given: list[str], packed: bool
 ) -> None:
     assert can_be_packed(flags, parse_overrides(given, command="run")) is packed
+
+
+def test_of_many_kinds_some_are_timed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_sweep, "_MOST_TIMED", 2)
+    sweep = ["run", "-m", "optimizer=rs", "benchmark=synthetic", "budget_trainings=1,2,3,4,5", "seed=0"]
+    assert cli.main([*sweep, f"out={tmp_path}", "hydra/launcher=joblib"]) == 0
+    assert len(list(tmp_path.glob("*/runs.parquet"))) == 5
