@@ -14,7 +14,7 @@ from nascurve.simulator.types import Architecture, Benchmark, Trial
 _STREAM = (0x7472_6169_6E,)
 _PERSON = b"nascurve train"
 _BLOCK = 256  # a draw by blocks costs a tenth of as many single draws
-_HASH_BYTES = 8
+_HASH_BITS = 64
 
 
 class TrainingSeeds:
@@ -61,17 +61,23 @@ class _ByArchitecture:
     """
 
     def __init__(self, seed: int) -> None:
-        self._hash_of_seed = blake2b(f"{seed}\n".encode(), digest_size=_HASH_BYTES, person=_PERSON)
+        self._hash_of_seed = blake2b(f"{seed}\n".encode(), digest_size=_HASH_BITS // 8, person=_PERSON)
+        self._of_first = self._continued("0 ")  # most trainings are the first of their architecture
         self._trained: dict[Architecture, int] = {}
+
+    def _continued(self, text: str) -> blake2b:
+        hashed = self._hash_of_seed.copy()
+        hashed.update(text.encode())
+        return hashed
 
     def draw(self, arch: Architecture, n_seeds: int) -> int:
         if n_seeds == 1:  # nothing to choose: neither hashed nor counted
             return 0
         earlier = self._trained.get(arch, 0)
         self._trained[arch] = earlier + 1
-        hashed = self._hash_of_seed.copy()
-        hashed.update(f"{earlier} {arch}".encode())
-        return int.from_bytes(hashed.digest(), "big") * n_seeds >> 8 * _HASH_BYTES
+        hashed = self._continued(f"{earlier} ") if earlier else self._of_first.copy()
+        hashed.update(str(arch).encode())
+        return int.from_bytes(hashed.digest(), "big") * n_seeds >> _HASH_BITS
 
     def restore(self, archs: Iterable[Architecture]) -> None:
         for arch in archs:
