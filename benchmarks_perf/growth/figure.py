@@ -26,7 +26,9 @@ class _Line:
 
 @dataclass(frozen=True, kw_only=True)
 class _Panel:
-    """linear: whether growth in proportion to the size is what is expected, rather than none."""
+    """linear: whether growth in proportion to the size is what is expected, rather than none.
+    notes: what is said where lines bend: label of the line, size, text.
+    """
 
     part: str
     title: str
@@ -34,6 +36,7 @@ class _Panel:
     y: str
     lines: Callable[[Mapping[str, Sequence[Point]]], list[_Line]]
     linear: bool = True
+    notes: tuple[tuple[str, float, str], ...] = ()
 
 
 def _each(value: str, scale: float = 1.0) -> Callable[[Mapping[str, Sequence[Point]]], list[_Line]]:
@@ -65,6 +68,11 @@ _PANELS = (
         x="evaluations",
         y="CPU s",
         lines=_each("cpu_s"),
+        notes=(
+            ("ls, space exhausted", 10_000, "all networks tried"),
+            ("re + gp", 1_000, "all curves fitted anew"),
+            ("tpe", 1_000, "a kernel each"),
+        ),
     ),
     _Panel(
         part="history",
@@ -72,6 +80,7 @@ _PANELS = (
         x="evaluations",
         y="peak memory, MB",
         lines=_each("peak_bytes", 1e-6),
+        notes=(("ls", 100_000, "curves remembered: full"),),
     ),
     _Panel(
         part="workers",
@@ -101,6 +110,7 @@ _PANELS = (
                 ("read and summarise", "seeds", "read_wall_s", 1.0),
             )
         ),
+        notes=(("sweep, more seeds", 10_000, "start-up no longer counts"),),
     ),
     _Panel(
         part="runs",
@@ -171,6 +181,7 @@ def _draw_panel(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     _draw_guides(axes, panel, lines)
+    _draw_notes(axes, panel, lines)
     axes.set_title(panel.title, fontsize=9, loc="left")
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
@@ -194,3 +205,18 @@ def _draw_guides(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
         low, high = axes.get_ylim()
         axes.plot(sizes, expected, color="#888888", linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
         axes.set_ylim(low, high)
+
+
+def _draw_notes(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
+    for label, size, text in panel.notes:
+        for line in lines:
+            for point in line.points:
+                if line.label == label and point.size == size:
+                    axes.annotate(
+                        text,
+                        (size, line.scale * point.values[line.value]),
+                        xytext=(6, -9),
+                        textcoords="offset points",
+                        fontsize=6,
+                        color="#444444",
+                    )
