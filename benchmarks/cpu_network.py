@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascurve.benchmarks import cpu_passes as passes
+from nascurve.benchmarks.compiled import ensure_compiled
 from nascurve.benchmarks.cpu_passes import KINDS, Net, Stage
 from nascurve.benchmarks.network import Network
 from nascurve.benchmarks.skeleton import ParameterLayout, Skeleton
@@ -26,6 +27,7 @@ class CpuNetwork:
     def __init__(
         self, network: Network, skeleton: Skeleton, initial_values: Float32, *, batch_size: int
     ) -> None:
+        ensure_compiled()
         layout = ParameterLayout(network, skeleton)
         batch = batch_size
 

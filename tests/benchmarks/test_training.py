@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,3 +248,24 @@ def test_table_holds_what_training_gives(prepared: PreparedTask) -> None:
             np.testing.assert_array_equal(runs.val_loss[0], table.val_loss[0, row, :2])
         else:
             assert np.abs(runs.val_correct[0].astype(int) - stored).max() <= 200, "beyond rounding (of 4,000)"
+
+
+@pytest.mark.slow
+def test_compiled_just_now_and_out_of_the_cache_is_the_same(tmp_path: Path) -> None:
+    """Joined anew, the kernels round differently: this network shows it in the fourth epoch."""
+    program = (
+        "from nascurve.benchmarks.digits_affine import DigitsAffine\n"
+        "from nascurve.benchmarks.network import Network\n"
+        "from nascurve.benchmarks.training import PreparedTask, train_network\n"
+        "network = Network.parse('0-1:avg_pool_3x3,0-2:avg_pool_3x3,0-3:avg_pool_3x3,1-2:nor_conv_3x3,"
+        "1-3:avg_pool_3x3,2-3:avg_pool_3x3')\n"
+        "print(train_network(PreparedTask(DigitsAffine()), network, 0, epochs=8).val_correct.tolist())"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second != ""
