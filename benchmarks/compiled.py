@@ -1,8 +1,7 @@
 """Makes sure that training runs code out of numba's cache, also the first time.
 
-A process that compiles the kernels itself joins them in another way than one that loads them: the compiler has
-put some into others by then, and what is left to round differs in the last bits. So where they are not in the
-cache yet, another process compiles them first.
+A process that compiles the kernels itself joins them in another way than one that loads them, and what rounds
+differs in the last bits. So where they are not in the cache yet, another process compiles them first.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def _marker() -> Path | None:
     folder = getattr(getattr(cpu_passes.train, "_cache", None), "cache_path", None)
     if folder is None:
         return None
-    stamps = [os.stat(str(module.__file__)) for module in (cpu_kernels, cpu_passes)]
+    stamps = [Path(str(module.__file__)).stat() for module in (cpu_kernels, cpu_passes)]
     facts = [
         *((stamp.st_mtime, stamp.st_size) for stamp in stamps),
         numba.__version__,
