@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nascurve.experiments.journal import read_records
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class _Followed:
     pack: Pack
+    folder: Path
+    spec: str
+    journal: str
     size: int
     read_bytes: int = 0
     n_seen: int = 0
@@ -30,30 +35,34 @@ class PackWatch:
     """
 
     def __init__(self, packs: Sequence[Pack], on_ended: Callable[[RunRecord], object]) -> None:
-        self._followed = [_Followed(pack, len(pack.jobs())) for pack in packs]
+        self._followed = [
+            _Followed(pack, pack.spec.parent, pack.spec.name, pack.journal.name, len(pack.jobs()))
+            for pack in packs
+        ]
         self._on_ended = on_ended
         self.n_running = 0
 
     def poll(self) -> None:
-        """Look at what is not over. Raises DataFileError for a damaged file in the store."""
-        self.n_running = 0
-        for followed in self._followed:
-            if not followed.over:
-                self._look(followed)
+        """Look at what is not over. Raises DataFileError for a damaged file in the store.
 
-    def _look(self, followed: _Followed) -> None:
-        journal = followed.pack.journal
-        over = not followed.pack.spec.exists()  # seen before the journal: what is over has no later lines
-        try:
-            size = journal.stat().st_size
-        except FileNotFoundError:
-            size = 0
-        if size > followed.read_bytes:
+        Folders are listed, once each: to look for every file by itself would cost a sweep the square of its
+        packs, and a shared file system as many questions.
+        """
+        self.n_running = 0
+        left = [followed for followed in self._followed if not followed.over]
+        names = {folder: _names_in(folder) for folder in {followed.folder for followed in left}}
+        for followed in left:
+            self._look(followed, names[followed.folder])
+
+    def _look(self, followed: _Followed, names: set[str]) -> None:
+        at_work = followed.journal in names
+        if at_work:
             self._read_tail(followed)
-        if over:
+        # A list made while others change the folder may lack a name on some shared file systems.
+        if followed.spec not in names and not followed.pack.spec.exists():
             followed.over = True
             self._read_stored(followed)
-        elif size or journal.exists():
+        elif at_work:
             self.n_running += 1
 
     def _read_tail(self, followed: _Followed) -> None:
@@ -74,3 +83,11 @@ class PackWatch:
             for record in followed.pack.stored_records()[followed.n_seen :]:
                 self._on_ended(record)
             followed.n_seen = followed.size
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except FileNotFoundError:
+        return set()
