@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,8 @@ class Auto:
         prefixes = checked_prefixes(prefixes, at_epoch, self)
         if not self._can_compare(at_epoch):
             prediction = self._fallback.predict(prefixes, at_epoch)
-            return with_quantiles(checked_prediction(prediction, len(prefixes), self._fallback))
+            checked = with_quantiles(checked_prediction(prediction, len(prefixes), self._fallback))
+            return replace(checked, std=np.minimum(checked.std, MAX_STD))
         decision = self._decide(prefixes.shape[1], at_epoch)
         chosen = np.flatnonzero(decision.weights)
         for k in chosen:

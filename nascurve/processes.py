@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """Environment variables from which the numerical libraries take their number of threads when they load."""
+_GO_WITHIN_S = 10.0
+"""Work is over by then: a worker has nothing left to do but to end."""
 
 
 def available_cores() -> int:
@@ -56,7 +58,19 @@ def worker_pool(
             child.terminate()
         raise
     finally:
-        pool.shutdown()
+        _shut_down(pool, before)
+
+
+def _shut_down(pool: ProcessPoolExecutor, before: set[Any]) -> None:
+    """Wait until the workers are gone, those that do not go by themselves because they are killed: a worker
+    that somebody kills at this moment may hold the lock of the queue, and then the others wait for ever."""
+    going = threading.Thread(target=pool.shutdown, daemon=True)
+    going.start()
+    going.join(_GO_WITHIN_S)
+    while going.is_alive():
+        for child in set(multiprocessing.active_children()) - before:
+            child.kill()
+        going.join(1.0)
 
 
 class _QuietPool(ProcessPoolExecutor):

@@ -120,7 +120,6 @@ _PANELS = (
         lines=_chosen(
             (
                 ("parent, peak memory", "seeds", "peak_bytes", 1e-6),
-                ("worker, peak memory", "seeds", "worker_peak_bytes", 1e-6),
                 ("reader, peak memory", "seeds", "read_peak_bytes", 1e-6),
                 ("store, on disk", "seeds", "store_bytes", 1e-6),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import nascurve
@@ -60,5 +61,11 @@ def measure(
     return found
 
 
-def peak_bytes(of: int = resource.RUSAGE_SELF) -> int:
-    return resource.getrusage(of).ru_maxrss * _RSS_UNIT
+def peak_bytes() -> int:
+    """Peak resident memory of this process. Linux counts that of the process which started it in `ru_maxrss`,
+    but not in VmHWM."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT

@@ -20,8 +20,7 @@ def measure(
     for `read_results` and the summary.
 
     wall_s: real seconds.  cpu_s, workers_cpu_s: of this process, and of its worker processes.
-    peak_bytes, worker_peak_bytes: peak resident memory of this process, imports included, and of the largest
-    worker.
+    peak_bytes: peak resident memory of this process, imports included.
     """
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     if step == "read":
@@ -44,5 +43,4 @@ def measure(
         "cpu_s": time.process_time() - start_cpu_s,
         "workers_cpu_s": children.ru_utime + children.ru_stime,
         "peak_bytes": peak_bytes(),
-        "worker_peak_bytes": peak_bytes(resource.RUSAGE_CHILDREN),
     }

@@ -1,5 +1,6 @@
 """The pool of worker processes, and what it knows of the machine."""
 
+import multiprocessing.util
 import os
 import signal
 import subprocess
@@ -91,3 +92,21 @@ def test_run_has_the_threads_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> 
     assert {name: os.environ[name] for name in processes.THREAD_VARIABLES} == dict.fromkeys(
         processes.THREAD_VARIABLES, "1"
     )
+
+
+def _never_ends() -> int:
+    multiprocessing.util.Finalize(None, time.sleep, args=(600,), exitpriority=100)
+    return os.getpid()
+
+
+def _nothing() -> None:
+    pass
+
+
+def test_workers_that_do_not_end_by_themselves_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that waits for a lock which a killed one has taken with it."""
+    monkeypatch.setattr(processes, "_GO_WITHIN_S", 0.5)
+    with processes.worker_pool(1, _nothing, start="fork") as pool:
+        pid = pool.submit(_never_ends).result()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -269,7 +269,7 @@ def test_hostile_curves(data: st.DataObject, m: int, epochs: int) -> None:
     assert prediction.quantiles is not None
     for values in (prediction.mean, prediction.quantiles):
         assert ((values >= 0) & (values <= 1)).all()
-    assert ((prediction.std > 0) & (prediction.std < 10)).all()
+    assert ((prediction.std > 0) & (prediction.std <= 0.5)).all()
     assert (np.diff(prediction.quantiles, axis=1) >= 0).all()
 
 

@@ -26,6 +26,17 @@ def test_mean_is_the_last_value_and_std_the_error_on_the_fitted_curves() -> None
     )
 
 
+def test_of_many_curves_the_latest_count() -> None:
+    old, late = np.tile(CURVES[0], (500, 1)), np.tile(CURVES[1], (2_000, 1))
+    prefix = np.array([[0.7, 0.8]])
+    both, alone = LastValue(), LastValue()
+    both.fit(np.concatenate([old, late]))
+    alone.fit(late)
+    assert both.predict(prefix, 4).std.tolist() == alone.predict(prefix, 4).std.tolist()
+    both.fit(np.concatenate([late[1:], old[:1]]))
+    assert both.predict(prefix, 4).std > alone.predict(prefix, 4).std
+
+
 def test_default_std_without_curves_that_reach_the_epoch() -> None:
     extrapolator = LastValue()
     prefix = np.array([[0.5]])
