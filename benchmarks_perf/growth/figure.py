@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmarks_perf.growth.point import Point, by_series, exponent
 from nascurve.experiments.figure import COLOURS, MARKERS
@@ -27,7 +28,7 @@ class _Line:
 @dataclass(frozen=True, kw_only=True)
 class _Panel:
     """linear: whether growth in proportion to the size is what is expected, rather than none.
-    notes: what is said where lines bend: label of the line, size, text.
+    notes: what is said where lines bend: label of the line, size, text.  legend: inside, or right of all.
     """
 
     part: str
@@ -37,6 +38,7 @@ class _Panel:
     lines: Callable[[Mapping[str, Sequence[Point]]], list[_Line]]
     linear: bool = True
     notes: tuple[tuple[str, float, str], ...] = ()
+    legend: Literal["best", "right"] = "best"
 
 
 def _each(value: str, scale: float = 1.0) -> Callable[[Mapping[str, Sequence[Point]]], list[_Line]]:
@@ -61,30 +63,44 @@ def _chosen(
     return lines
 
 
+_PLAIN = ("ls", "re", "re + last_value", "ls, space exhausted")
+_MODELS = ("bananas", "bananas, 11,204 features", "tpe", "re + auto", "re + lcsvr", "re + gp")
 _PANELS = (
     _Panel(
         part="history",
         title="a. One run: time against history",
         x="evaluations",
         y="CPU s",
-        lines=_each("cpu_s"),
-        notes=(
-            ("ls, space exhausted", 10_000, "all networks tried"),
-            ("re + gp", 1_000, "all curves fitted anew"),
-            ("tpe", 1_000, "a kernel each"),
-        ),
+        lines=_chosen([(name, name, "cpu_s", 1.0) for name in _PLAIN]),
+        notes=(("ls, space exhausted", 10_000, "all networks tried"),),
     ),
     _Panel(
         part="history",
         title="b. One run: memory against history",
         x="evaluations",
         y="peak memory, MB",
-        lines=_each("peak_bytes", 1e-6),
-        notes=(("ls", 100_000, "curves remembered: full"),),
+        lines=_chosen([(name, name, "peak_bytes", 1e-6) for name in _PLAIN]),
+        notes=(("re", 100_000, "curves: full"),),
+    ),
+    _Panel(
+        part="history",
+        title="c. The same with models: time",
+        x="evaluations",
+        y="CPU s",
+        lines=_chosen([(name, name, "cpu_s", 1.0) for name in _MODELS]),
+        legend="right",
+    ),
+    _Panel(
+        part="history",
+        title="d. The same with models: memory",
+        x="evaluations",
+        y="peak memory, MB",
+        lines=_chosen([(name, name, "peak_bytes", 1e-6) for name in _MODELS]),
+        legend="right",
     ),
     _Panel(
         part="workers",
-        title="c. One run: simulated workers",
+        title="e. One run: simulated workers",
         x="simulated workers",
         y="CPU µs an evaluation",
         lines=_each("cpu_us_per_evaluation"),
@@ -92,14 +108,14 @@ _PANELS = (
     ),
     _Panel(
         part="budget",
-        title="d. One run: budget",
+        title="f. One run: budget",
         x="budget, full trainings",
         y="CPU s",
         lines=_each("cpu_s"),
     ),
     _Panel(
         part="runs",
-        title="e. Sweep: time against runs",
+        title="g. Sweep: time against runs",
         x="runs",
         y="wall s",
         lines=_chosen(
@@ -110,11 +126,11 @@ _PANELS = (
                 ("read and summarise", "seeds", "read_wall_s", 1.0),
             )
         ),
-        notes=(("sweep, more seeds", 10_000, "start-up no longer counts"),),
+        notes=(("sweep, more seeds", 10_000, "start-up over"),),
     ),
     _Panel(
         part="runs",
-        title="f. Sweep: memory and disk against runs",
+        title="h. Sweep: memory and disk against runs",
         x="runs",
         y="MB",
         lines=_chosen(
@@ -127,14 +143,14 @@ _PANELS = (
     ),
     _Panel(
         part="cores",
-        title="g. Sweep: processes",
+        title="i. Sweep: processes",
         x="processes",
         y="wall s",
         lines=_chosen((("4 methods × LCE on/off", "sweep", "wall_s", 1.0),)),
     ),
     _Panel(
         part="start",
-        title="h. Launch: packed jobs",
+        title="j. Launch: packed jobs",
         x="packed jobs",
         y="s",
         lines=_chosen(
@@ -169,13 +185,13 @@ def _draw_panel(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
         slope = exponent(line.points, line.value)
         axes.plot(
             [point.size for point in line.points],
-            [line.scale * point.values[line.value] for point in line.points],
+            [line.scale * point.values[line.value] or math.nan for point in line.points],
             color=COLOURS[place % len(COLOURS)],
             marker=MARKERS[place % len(MARKERS)],
             markersize=3.5,
             linewidth=1.2,
             linestyle="-" if place < len(COLOURS) else "--",
-            label=f"{line.label} ({slope:.2f})" if slope == slope else line.label,
+            label=f"{line.label} ({slope:.2f})" if not math.isnan(slope) else line.label,
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -184,7 +200,11 @@ def _draw_panel(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
     axes.set_title(panel.title, fontsize=9, loc="left")
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
-    axes.legend(fontsize=6.5, frameon=False)
+    if panel.legend == "right":
+        axes.set_xlim(right=100 * axes.get_xlim()[1])
+        axes.legend(fontsize=6.5, frameon=False, loc="center right")
+    else:
+        axes.legend(fontsize=6.5, frameon=False)
     axes.grid(visible=True, which="major", color="#DDDDDD", linewidth=0.5)
 
 
@@ -197,6 +217,9 @@ def _draw_guides(axes: Axes, panel: _Panel, lines: Sequence[_Line]) -> None:
         if len(sizes) < 2 or value <= 0:
             continue
         falling = panel.part == "cores"  # twice the processes, half the time
+        if falling:
+            axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes], minor=False)
+            axes.set_xticks([], minor=True)
         expected = [
             value * ((last.size / size if falling else size / last.size) if panel.linear else 1.0)
             for size in sizes

@@ -51,7 +51,8 @@ def measure(*, quick: bool) -> list[Point]:
             last_s = points[-1].values["cpu_s"]
             say(f"history: {name}: {points[-1].size:,.0f} evaluations, {last_s:.1f} CPU s")
         time.sleep(_LOOK_EVERY_S)
-    return points
+    order = list(SERIES)
+    return sorted(points, key=lambda point: order.index(point.series))
 
 
 def half_decades(first: int, last: int) -> list[int]:
