@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import DataFileError
 from nascurve.experiments.methods import Method, read_methods
-from nascurve.experiments.options import seeds
+from nascurve.experiments.options import seeds as read_seeds
 from nascurve.experiments.source import BenchmarkSource, describe_benchmark, mean_training_s
 from nascurve.options import flag, integer, real
 
@@ -65,7 +65,7 @@ class Comparison:
     ) -> tuple[Comparison, Benchmark]:
         """Check everything, load the benchmark and let each method begin once, so that what cannot work fails
         here and not in every run. Raises UnknownIdError, ConfigError, CapabilityError, DataFileError."""
-        numbers = _seeds(seeds)
+        numbers = read_seeds(seeds)
         workers = integer("workers", workers, at_least=1)
         if budget_s is not None:
             budget_s = real("budget_s", budget_s, hint=BUDGET_HINT, above=0)
@@ -129,9 +129,6 @@ class Comparison:
             "run": self.run.describe(),
             "methods": [method.describe() for method in self.methods],
         }
-
-
-_seeds = seeds
 
 
 def resolve_budget_s(benchmark: Benchmark, budget_s: Any, budget_trainings: Any) -> float:

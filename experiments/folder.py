@@ -11,7 +11,8 @@ from typing import Any
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.files import clear_write_errors, write_atomically
 from nascurve.experiments.journal import read_journal
-from nascurve.experiments.packs import packs_in
+from nascurve.experiments.packs import packs_in, unstored_records
+from nascurve.experiments.record import RunRecord
 from nascurve.experiments.store import RunStore
 from nascurve.locks import exclusive, is_held
 
@@ -131,6 +132,11 @@ class ExperimentFolder:
             self.store.clear()
             for pack in packs_in(self.path):
                 pack.remove()
+
+    def unstored_records(self) -> list[RunRecord]:
+        """Runs that are not in the store yet: of nascurve 0.1, and of packed jobs that are at work, or that
+        dead processes left."""
+        return [*read_journal(self.old_journal), *unstored_records(self.path)]
 
     def migrate(self) -> None:
         """Put the runs of a folder that nascurve 0.1 wrote into the store. Raises DataFileError."""

@@ -29,14 +29,18 @@ class HydraLauncher:
     ) -> None:
         self._jobs = HydraJobs(name, tuple(overrides))
         self.name = name
-        cores = available_cores()
-        if name == "submitit_local":  # it starts all of them at once
-            self.packing = Packing(job_s=job_s or 1e9, at_least=cores, at_most=min(cores, max_jobs))
-        elif name in _USUAL_JOB_S:
-            self.packing = Packing(job_s=job_s or _USUAL_JOB_S[name], at_most=max_jobs)
-        else:
-            self.packing = Packing(job_s=job_s or _OTHER_JOB_S, at_least=8 * cores, at_most=max_jobs)
+        self.packing = packing_for(name, job_s=job_s, max_jobs=max_jobs)
 
     def launch(self, packs: Sequence[Pack], poll: Poll) -> None:
         jobs = [{"kind": "pack", "folder": str(pack.folder.absolute()), "name": pack.name} for pack in packs]
         self._jobs.run(jobs, packs[0].folder / "jobs" / "logs", poll)
+
+
+def packing_for(name: str, *, job_s: float | None = None, max_jobs: int = 1000) -> Packing:
+    """What suits a launcher; the options are those of HydraLauncher."""
+    cores = available_cores()
+    if name == "submitit_local":  # it starts all of them at once
+        return Packing(job_s=job_s or 1e9, at_least=cores, at_most=min(cores, max_jobs))
+    if name in _USUAL_JOB_S:
+        return Packing(job_s=job_s or _USUAL_JOB_S[name], at_most=max_jobs)
+    return Packing(job_s=job_s or _OTHER_JOB_S, at_least=8 * cores, at_most=max_jobs)

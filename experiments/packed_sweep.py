@@ -60,13 +60,13 @@ def run_packed(overrides: Sequence[Override], *, out: Path) -> None:
     first said; the others are done all the same.
     """
     from nascurve.experiments.hydra_jobs import HydraJobs
-    from nascurve.experiments.launch_hydra import HydraLauncher
+    from nascurve.experiments.launch_hydra import packing_for
     from nascurve.experiments.packs import pack_jobs
 
     named = {o.key_or_group: str(o.value()) for o in overrides if o.key_or_group == "hydra/launcher"}
     options = tuple(str(o.input_line) for o in overrides if o.key_or_group.startswith("hydra.launcher."))
     jobs = HydraJobs(named["hydra/launcher"], options)
-    packing = HydraLauncher(jobs.name, options).packing
+    packing = packing_for(jobs.name)
     runs = swept_runs(overrides, out)
     there = [run for run in runs if run.is_there]
     if there and _overwrite(overrides):

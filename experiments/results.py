@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascurve.errors import ConfigError, DataFileError
 from nascurve.experiments.folder import ExperimentFolder, differing, differing_data
-from nascurve.experiments.journal import read_journal
 from nascurve.experiments.methods import NO_LCE
-from nascurve.experiments.packs import unstored_records
 from nascurve.experiments.record import RunKey, read_frame
 from nascurve.experiments.run_tables import RunTables, run_tables
 from nascurve.experiments.source import benchmark_title
@@ -83,7 +81,7 @@ def read_study(path: Path) -> dict[str, Results]:
         results = read_results(path)
         return {results.title: results}
     study: dict[str, Results] = {}
-    for folder in _inner_folders(path):
+    for folder in inner_folders(path):
         if not (ExperimentFolder(folder).has_runs() or ExperimentFolder(folder).runs.exists()):
             continue
         results = read_results(folder)
@@ -100,10 +98,11 @@ def read_study(path: Path) -> dict[str, Results]:
 
 def _is_study(path: Path) -> bool:
     """Whether the folder holds comparisons, rather than the single runs of a sweep."""
-    return any(ExperimentFolder(folder).has_runs() for folder in _inner_folders(path))
+    return any(ExperimentFolder(folder).has_runs() for folder in inner_folders(path))
 
 
-def _inner_folders(path: Path) -> list[Path]:
+def inner_folders(path: Path) -> list[Path]:
+    """The folders in it that hold an experiment, or a run of a sweep, in order of their names."""
     return sorted(config.parent for config in path.glob("*/config.yaml")) if path.is_dir() else []
 
 
@@ -123,7 +122,7 @@ def read_results(path: Path) -> Results:
         return Results(
             runs=read_frame(folder.runs), config=config, path=path, n_runs=_only_run(config["experiment"])
         )
-    inner = _inner_folders(path)
+    inner = inner_folders(path)
     if not inner:
         raise DataFileError(
             f"{path} is not a folder of results: there is no config.yaml in it. Expected the `out` of "
@@ -137,9 +136,10 @@ def read_tables(folder: ExperimentFolder, config: Mapping[str, Any]) -> RunTable
     is none of these. Raises DataFileError."""
     if not folder.has_runs():
         return None
-    more = [*read_journal(folder.old_journal), *unstored_records(folder.path)]
     experiment = config["experiment"]
-    table = folder.store.read(more, repeatable=not experiment["run"].get("charge_decisions", False))
+    table = folder.store.read(
+        folder.unstored_records(), repeatable=not experiment["run"].get("charge_decisions", False)
+    )
     return run_tables(table, method_labels(config), experiment["seeds"])
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nascurve.errors import DataFileError
 from nascurve.experiments.record import TRAJECTORY
-from nascurve.experiments.store_schema import TOTAL_COLUMNS
+from nascurve.experiments.store_schema import TOTAL_COLUMNS, WHOLE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-_WHOLE = ("epochs", "evaluations")
 
 
 class RunTables(NamedTuple):
@@ -56,7 +54,7 @@ def run_tables(
     }
     for name in TRAJECTORY:
         values = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        columns[name] = values.astype("int64" if name in _WHOLE else "float64")
+        columns[name] = values.astype("int64" if name in WHOLE_COLUMNS else "float64")
     return RunTables(runs=pd.DataFrame(columns), totals=totals)
 
 

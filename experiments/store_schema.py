@@ -24,7 +24,7 @@ TOTAL_COLUMNS = (
 """The columns that hold one value a run."""
 LIST_COLUMNS = (*TRAJECTORY, "arch")
 """The columns that hold a list a run: one item per change of the incumbent."""
-_WHOLE = ("seed", "epochs", "evaluations", "total_evaluations", "total_epochs")
+WHOLE_COLUMNS = ("seed", "epochs", "evaluations", "total_evaluations", "total_epochs")
 _TEXT = ("optimizer", "lce", "status", "error", "traceback", "arch")
 
 
@@ -35,7 +35,7 @@ def schema() -> pa.Schema:
     import nascurve
 
     def kind(name: str) -> pa.DataType:
-        return pa.int64() if name in _WHOLE else pa.string() if name in _TEXT else pa.float64()
+        return pa.int64() if name in WHOLE_COLUMNS else pa.string() if name in _TEXT else pa.float64()
 
     columns = [pa.field(name, kind(name)) for name in TOTAL_COLUMNS]
     columns += [pa.field(name, pa.list_(kind(name))) for name in LIST_COLUMNS]

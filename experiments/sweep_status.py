@@ -13,8 +13,8 @@ import numpy as np
 from nascurve.errors import DataFileError
 from nascurve.experiments.folder import ExperimentFolder
 from nascurve.experiments.journal import read_journal
-from nascurve.experiments.packs import Pack, packs_in, unstored_records
-from nascurve.experiments.results import method_labels, require_experiment
+from nascurve.experiments.packs import Pack, packs_in
+from nascurve.experiments.results import inner_folders, method_labels, require_experiment
 from nascurve.experiments.source import benchmark_title
 from nascurve.locks import describe_owner, is_held
 
@@ -68,7 +68,7 @@ def read_status(path: Path) -> list[SweepStatus]:
     """Of an experiment's folder, or of all in a folder of several. Raises DataFileError."""
     if (path / "config.yaml").is_file():
         return [_status(ExperimentFolder(path))]
-    inner = sorted(config.parent for config in path.glob("*/config.yaml")) if path.is_dir() else []
+    inner = inner_folders(path)
     if not inner:
         raise DataFileError(
             f"{path} is not the folder of a sweep: there is no config.yaml in it. Expected the `out` of "
@@ -81,9 +81,8 @@ def _status(folder: ExperimentFolder) -> SweepStatus:
     config = folder.read_config()
     require_experiment(config, folder.path)
     labels, seeds = method_labels(config), set(config["experiment"]["seeds"])
-    more = [*read_journal(folder.old_journal), *unstored_records(folder.path)]
     columns = ["optimizer", "lce", "seed", "status", "finished_at_s"]
-    runs = folder.store.read(more, columns=columns).to_pylist()
+    runs = folder.store.read(folder.unstored_records(), columns=columns).to_pylist()
     ours = [run for run in runs if (run["optimizer"], run["lce"]) in labels and run["seed"] in seeds]
     done = sum(run["status"] == "done" for run in ours)
     at_work = describe_owner(folder.lock) if is_held(folder.lock) else ""

@@ -10,6 +10,7 @@ from nascurve.experiments.curves import MethodKey
 from nascurve.experiments.figure import COLOURS, MARKERS
 from nascurve.experiments.methods import NO_LCE, method_name
 from nascurve.experiments.statistics.study import PairedStudy
+from nascurve.simulator.types import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +70,20 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     figure = Figure(figsize=(width_in, height_in), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def draw_markers(axes: Axes, x: FloatArray, y: FloatArray, look: Look) -> None:
+    """A method's markers at some places of its line."""
+    axes.plot(
+        x,
+        y,
+        linestyle="",
+        marker=look.marker,
+        markersize=4,
+        color=look.colour,
+        markerfacecolor=look.face,
+        markeredgewidth=0.9,
+    )
 
 
 def handle(name: str, look: Look) -> Line2D:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nascurve.experiments.figure_files import styled
-from nascurve.experiments.statistics.looks import PAGE_IN, add_legend, looks, new_figure, plain_axes
+from nascurve.experiments.statistics.looks import (
+    PAGE_IN,
+    add_legend,
+    draw_markers,
+    looks,
+    new_figure,
+    plain_axes,
+)
 from nascurve.experiments.statistics.profiles import PerformanceProfiles
 from nascurve.experiments.statistics.scores import Scores
 
@@ -51,16 +58,7 @@ def draw_profiles(profiles: PerformanceProfiles, scores: Scores) -> Figure:
         # Markers at levels, where the lines are apart, and not at thresholds, where they may all be at 1.
         levels = (np.arange(5) + (place + 0.5) / k) / 5
         rows = np.minimum(np.searchsorted(shares, levels), len(x) - 1)
-        axes.plot(
-            x[rows],
-            shares[rows],
-            linestyle="",
-            marker=look.marker,
-            markersize=4,
-            color=look.colour,
-            markerfacecolor=look.face,
-            markeredgewidth=0.9,
-        )
+        draw_markers(axes, x[rows], shares[rows], look)
     axes.set_xlim(float(x[0]), float(x[-1]))
     axes.set_ylim(0, 1.01)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

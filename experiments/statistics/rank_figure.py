@@ -8,7 +8,14 @@ import numpy as np
 
 from nascurve.experiments.figure import plain_number
 from nascurve.experiments.figure_files import styled
-from nascurve.experiments.statistics.looks import PAGE_IN, add_legend, looks, new_figure, plain_axes
+from nascurve.experiments.statistics.looks import (
+    PAGE_IN,
+    add_legend,
+    draw_markers,
+    looks,
+    new_figure,
+    plain_axes,
+)
 from nascurve.experiments.statistics.ranks import RankCurves
 from nascurve.experiments.statistics.study import PairedStudy
 
@@ -51,16 +58,7 @@ def draw_ranks(curves: RankCurves, study: PairedStudy) -> Figure:
         axes.plot(percent, ranks, color=look.colour, linestyle=look.style, linewidth=1.3)
         marked = np.linspace(0, len(percent) - 1, 7)[:-1] + (place + 0.5) / k * (len(percent) - 1) / 6
         rows = marked.astype(int)
-        axes.plot(
-            percent[rows],
-            ranks[rows],
-            linestyle="",
-            marker=look.marker,
-            markersize=4,
-            color=look.colour,
-            markerfacecolor=look.face,
-            markeredgewidth=0.9,
-        )
+        draw_markers(axes, percent[rows], ranks[rows], look)
     if k > _MANY:
         axes.axvline(100, color="0.6", linewidth=0.7)
     axes.set_xscale("log")
