@@ -84,14 +84,17 @@ def _status(folder: ExperimentFolder) -> SweepStatus:
     columns = ["optimizer", "lce", "seed", "status", "finished_at_s"]
     runs = folder.store.read(folder.unstored_records(), columns=columns).to_pylist()
     ours = [run for run in runs if (run["optimizer"], run["lce"]) in labels and run["seed"] in seeds]
-    done = sum(run["status"] == "done" for run in ours)
+    failed = sum(run["status"] == "failed" for run in ours)
+    total, done = len(labels) * len(seeds), len(ours) - failed
+    if not folder.has_runs() and folder.runs.exists():  # of `nascurve run`, which writes it when it is over
+        done = total
     at_work = describe_owner(folder.lock) if is_held(folder.lock) else ""
     return SweepStatus(
         title=benchmark_title(config["experiment"]["benchmark"]),
         path=folder.path,
-        total=len(labels) * len(seeds),
+        total=total,
         done=done,
-        failed=len(ours) - done,
+        failed=failed,
         at_work=at_work,
         rate_per_s=_rate(ours),
         packs=tuple(_pack_status(pack) for pack in packs_in(folder.path)),

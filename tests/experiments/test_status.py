@@ -87,6 +87,13 @@ def test_a_study_has_a_row_for_each_benchmark(tmp_path: Path) -> None:
     assert titles == ["pocket201-digits-v1", "synthetic-v1 (synthetic)"]
 
 
+def test_a_single_run_is_over_once_its_table_is_there(tmp_path: Path) -> None:
+    assert cli.main(["run", "benchmark=synthetic", "budget_trainings=3", f"out={tmp_path}"]) == 0
+    assert cli.main(["status", str(tmp_path)]) == 0
+    (status,) = read_status(tmp_path)
+    assert (status.total, status.done, status.missing) == (1, 1, 0)
+
+
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"no config\.yaml"):
         read_status(tmp_path)
