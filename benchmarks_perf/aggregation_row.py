@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks_perf.line import Line, number
 from benchmarks_perf.settings import Settings, say
+from benchmarks_perf.whole_process import Cost, run_measured
 
 _TARGET_S = 20.0
 _TARGET_BYTES = 2e9
@@ -49,14 +48,6 @@ def measure(settings: Settings) -> list[Line]:
     return lines
 
 
-def _results(folder: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak bytes of the command."""
+def _results(folder: Path) -> Cost:
     command = [str(Path(sys.executable).with_name("nascurve")), "results", str(folder)]
-    start_s = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - start_s
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}.")
-    return wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    return run_measured(command, stdout=subprocess.DEVNULL)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks_perf.line import Line, number
 from benchmarks_perf.settings import Settings, say
+from benchmarks_perf.whole_process import run_measured
 from nascurve.processes import available_cores
 
 _TARGET_S = 180.0
@@ -31,21 +29,12 @@ def measure(settings: Settings) -> list[Line]:
             *(_QUICK if settings.quick else ()),
         ]
         say("compare: started")
-        start_s = time.perf_counter()
-        process = subprocess.Popen(command, stdout=sys.stderr)
-        # Of the child and all descendants that were waited for: seconds added up, the largest of the peaks.
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start_s
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}.")
+        wall_s, cpu_s, peak_bytes = run_measured(command, stdout=sys.stderr)
         with (out / "summary.csv").open(newline="") as summary:
             rows = list(csv.DictReader(summary))
     cores = available_cores()
     what = f"`nascurve compare`: {len(rows)} methods × {rows[0]['n_seeds']} seeds × "
     what += "20 trainings' budget" if settings.quick else "200 trainings' budget"
-    peak_bytes = usage.ru_maxrss * 1024
-    cpu_s = usage.ru_utime + usage.ru_stime
     return [
         Line(
             row="compare",
